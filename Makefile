@@ -1,0 +1,51 @@
+# Everything from a fresh clone: `make serve` and `make test` each do it all.
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help install serve demo test check bench dashboards lock clean
+
+help:  ## Show the targets
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is newer than what it was made from, so a rerun installs nothing and needs no network.
+$(VENV)/.installed: requirements.lock pyproject.toml client/pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON): not found: install Python 3.11 or later, or name one: make PYTHON=python3.12 ..."; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
+	touch $@
+
+install: $(VENV)/.installed  ## Prepare .venv from requirements.lock
+
+serve: install  ## Run the service on 127.0.0.1:5290
+	$(BIN)/claxon serve $(ARGS)
+
+demo: install  ## Two minutes: a fake Claude API, faults, pages, resolves
+	$(BIN)/claxon demo $(ARGS)
+
+test: install  ## Run all tests (test peers: see tests/README.md)
+	$(BIN)/python -m pytest $(ARGS)
+
+check: install  ## Lint, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install  ## Measure what the README states
+	$(BIN)/python -m benchmarks $(ARGS)
+
+dashboards: install  ## Write dashboards/*.json from their code
+	$(BIN)/python -m dashboards.build
+
+lock:  ## Renew the lock files (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-package claxon --group dev pyproject.toml client/pyproject.toml --all-extras -o requirements.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-package claxon pyproject.toml client/pyproject.toml -c requirements.lock -o requirements-runtime.lock
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -1,0 +1,32 @@
+"""Label sets and their fingerprint.
+
+≠ events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypeAlias
+
+Labels: TypeAlias = dict[str, str]
+
+_OFFSET = 14695981039346656037
+_PRIME = 1099511628211
+_MASK = 0xFFFFFFFFFFFFFFFF
+
+
+def fingerprint(labels: Mapping[str, str]) -> str:
+    """Return the 16 hex digits that name a label set.
+
+    The same digits that Prometheus and Alertmanager compute, so that links and
+    silences made by their tools fit.
+
+    Source:
+        Prometheus common/model, the FNV-1a hash of a LabelSet: name, 0xFF,
+        value, 0xFF for each label in the order of names.
+    """
+    digest = _OFFSET
+    for name in sorted(labels):
+        for byte in b"%b\xff%b\xff" % (name.encode(), labels[name].encode()):
+            digest = ((digest ^ byte) * _PRIME) & _MASK
+    return f"{digest:016x}"
