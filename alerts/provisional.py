@@ -1,0 +1,64 @@
+"""Failures of which nobody said whether they are final, and the attempts that tell.
+
+A retryable failure about which nothing more is said counts as a failed call until
+a later attempt of the same call shows that it was absorbed.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from claxon.event import Event
+
+LIMIT = 65_536
+"""Calls that are remembered."""
+
+
+class Remembered(msgspec.Struct):
+    """What is known of a call: its highest attempt, when it was last heard of, its failure that may be taken back."""
+
+    attempt: int
+    met_at: float = 0.0
+    failure: Event | None = None
+
+
+class Provisional(msgspec.Struct):
+    """The calls that are remembered, oldest first."""
+
+    calls: dict[str, Remembered] = msgspec.field(default_factory=dict)
+
+    def meet(self, event: Event, now: float) -> Event | None:
+        """Take an attempt; return the earlier failure that it takes back, if it does.
+
+        An attempt that a higher one of its call preceded is marked as absorbed.
+        """
+        name = f"{event.app}\0{event.environment}\0{event.call_id}"
+        known = self.calls.pop(name, None)
+        taken_back: Event | None = None
+        if known is None:
+            known = Remembered(attempt=event.attempt)
+        elif event.attempt > known.attempt:
+            taken_back, known.failure = known.failure, None
+            known.attempt = event.attempt
+        elif event.provisional:
+            event.final, event.provisional = False, False
+        if event.provisional:
+            known.failure = event
+        known.met_at = now
+        self.calls[name] = known
+        return taken_back
+
+    def expire(self, before: float) -> list[Event]:
+        """Forget the calls last heard of before an instant, and what is over the limit.
+
+        Returns their failures, which now stand.
+        """
+        stand: list[Event] = []
+        for name in list(self.calls):
+            known = self.calls[name]
+            if known.met_at >= before and len(self.calls) <= LIMIT:
+                break
+            del self.calls[name]
+            if known.failure is not None:
+                stand.append(known.failure)
+        return stand
