@@ -1,10 +1,10 @@
 """What can be wrong with what an operator wrote.
 
-    ValueError
-    └── ConfigError      one problem, *where: value: remedy*
-        ├── MatcherError
-        ├── DurationError
-        └── RuleError
+ValueError
+└── ConfigError      one problem, *where: value: remedy*
+    ├── MatcherError
+    ├── DurationError
+    └── RuleError
 """
 
 from __future__ import annotations

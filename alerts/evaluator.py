@@ -49,7 +49,8 @@ class EngineState(msgspec.Struct):
         watches: By rule id, by key.
         totals: By (app, environment, model).
         provisional: Failures that may be taken back.
-        overflowed: Events that were counted under `(overflow)`.
+        overflowed: Keys that were counted under `(overflow)`.
+        resumed_at: When it was last told that nobody could have been heard before.
     """
 
     now: float = -inf
@@ -59,6 +60,7 @@ class EngineState(msgspec.Struct):
     totals: dict[tuple[str, str, str], Totals] = msgspec.field(default_factory=dict)
     provisional: Provisional = msgspec.field(default_factory=Provisional)
     overflowed: int = 0
+    resumed_at: float = -inf
 
 
 class Engine:
@@ -73,6 +75,7 @@ class Engine:
         self._step = Step()
         # One row for all events of a batch that were passed over for the same reason.
         self._quiet: dict[tuple[str, ...], Decision] = {}
+        self._alerts: dict[str, Alert] = {}
         self._adopt()
 
     # ── the two ways in ───────────────────────────────────────────────────────
@@ -105,16 +108,24 @@ class Engine:
         self._advance(now)
         return self._take_step()
 
+    def resume(self, now: float) -> Step:
+        """Go on after a pause in which no event could arrive: nobody was silent in it."""
+        self.state.resumed_at = max(now, self.state.now)
+        return self.tick(now)
+
     # ── reading ───────────────────────────────────────────────────────────────
 
     def alerts(self) -> list[Alert]:
         """Return every alert that has ever been pending or fired and is remembered."""
-        found = (w.alert for watches in self.state.watches.values() for w in watches.values())
-        return [alert for alert in found if alert is not None and (alert.episode or alert.state is not State.INACTIVE)]
+        return list(self._alerts.values())
+
+    def firing(self) -> list[Alert]:
+        """Return the alerts that fire now."""
+        return [alert for alert in self._alerts.values() if alert.state is State.FIRING]
 
     def find(self, name: str) -> Alert | None:
         """Return the alert with a fingerprint."""
-        return next((alert for alert in self.alerts() if alert.fingerprint == name), None)
+        return self._alerts.get(name)
 
     def history(self) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
         """Return (minute's start, calls, failed) of the last hour, by (app, environment)."""
@@ -162,7 +173,7 @@ class Engine:
             self._sleep_until(rule_id, key, watch, rollover(rule, watch, series, g), g)
             return
         alert = watch.alert = watch.alert or _new_alert(rule, key)
-        alert.last_at = max(series.last_at, alert.last_at)
+        alert.last_at = max(series.last_at, alert.last_at, self.state.resumed_at)
         alert.evidence = watch.evidence or alert.evidence
         if value and holds is not None:
             alert.value = value
@@ -178,6 +189,7 @@ class Engine:
             alert.peak = dict(alert.value)
         if change is None:
             return
+        self._alerts[alert.fingerprint] = alert
         if change is Change.RESOLVED:
             watch.matches = 0
         self._step.transitions.append(Transition(change=change, at=now, alert=copy.deepcopy(alert)))
@@ -278,7 +290,9 @@ class Engine:
 
     def _confirm(self, now: int) -> None:
         for failure in self.state.provisional.expire(now - CONFIRM_AFTER_S):
-            self._feed((failure.app, failure.environment, failure.model, failure.path)).totals.end_failed(failure)
+            self._feed((failure.app, failure.environment, failure.model, failure.path)).totals.end_failed(
+                failure
+            )
 
     # ── why nothing was said ──────────────────────────────────────────────────
 
@@ -291,16 +305,30 @@ class Engine:
             what = What.LONE_500
         else:
             return
-        labels = {"app": event.app, "environment": event.environment, "model": event.model, "path": event.path}
+        labels = {
+            "app": event.app,
+            "environment": event.environment,
+            "model": event.model,
+            "path": event.path,
+        }
         about = (what, event.category, *labels.values())
         row = self._quiet.get(about)
         if row is None:
-            row = self._quiet[about] = Decision(at=now, what=what, labels=labels, value={"n": 0}, note=event.category)
+            row = self._quiet[about] = Decision(
+                at=now, what=what, labels=labels, value={"n": 0}, note=event.category
+            )
             self._step.decisions.append(row)
         row.value["n"] += 1
 
     def _decide(
-        self, what: What, at: float, labels: Labels, value: dict[str, float], *, subject: str = "", note: str = ""
+        self,
+        what: What,
+        at: float,
+        labels: Labels,
+        value: dict[str, float],
+        *,
+        subject: str = "",
+        note: str = "",
     ) -> None:
         row = Decision(at=at, what=what, subject=subject, labels=labels, value=value, note=note)
         self._step.decisions.append(row)
@@ -357,7 +385,9 @@ class Engine:
         watch = watches.get(key)
         if watch is None:
             watch = watches[key] = new_watch(rule)
-        return Watched(rule=rule, key=key, watch=watch, series=self._series_of(rule, key), labels=_labels(rule, key))
+        return Watched(
+            rule=rule, key=key, watch=watch, series=self._series_of(rule, key), labels=_labels(rule, key)
+        )
 
     def _adopt(self) -> None:
         """Take over a restored state: link what it leaves out, drop what no rule asks for."""
@@ -372,6 +402,8 @@ class Engine:
                     series.windows.setdefault(length, new_series((length,)).windows[length])
         for rule_id, watches in state.watches.items():
             for key, watch in watches.items():
+                if watch.alert is not None and (watch.alert.episode or watch.active):
+                    self._alerts[watch.alert.fingerprint] = watch.alert
                 if watch.wake is not None:
                     self._due.append((watch.wake, rule_id, key))
         heapq.heapify(self._due)

@@ -136,8 +136,16 @@ class Rule:
     @property
     def hash(self) -> str:
         """12 hex digits that change when anything that decides changes."""
-        said = "\n".join([repr(self.condition), *map(str, self.match), repr((self.by, self.hold_s)),
-                          repr((self.keep_firing_for_s, self.stale_after_s)), repr(sorted(self.labels.items())), self.alert])
+        said = "\n".join(
+            [
+                repr(self.condition),
+                *map(str, self.match),
+                repr((self.by, self.hold_s)),
+                repr((self.keep_firing_for_s, self.stale_after_s)),
+                repr(sorted(self.labels.items())),
+                self.alert,
+            ]
+        )
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
     @property
@@ -173,7 +181,9 @@ def _check(rule: Rule) -> None:
 def _check_condition(rule: Rule, where: str) -> None:
     match rule.condition:
         case Any() if rule.hold_s:
-            raise RuleError(f"{where}: for: {format_duration(rule.hold_s)}: `any` fires at once; leave it out")
+            raise RuleError(
+                f"{where}: for: {format_duration(rule.hold_s)}: `any` fires at once; leave it out"
+            )
         case ErrorRate(above=above) if not 0 < above < 1:
             raise RuleError(f"{where}: above: {above}: write a share between 0 and 1, such as 5%")
         case ErrorRate(confidence=float(confidence)) if not 0.5 < confidence < 1:
@@ -188,7 +198,9 @@ def _check_budget(budget: Budget, where: str) -> None:
     if budget.max_count is not None:
         return
     if not 0 < budget.objective < 1:
-        raise RuleError(f"{where}: objective: {budget.objective}: write a share between 0 and 1, such as 99.9%")
+        raise RuleError(
+            f"{where}: objective: {budget.objective}: write a share between 0 and 1, such as 99.9%"
+        )
     most = 1 / (1 - budget.objective)
     for tier in budget.tiers:
         if tier.burn >= most:

@@ -55,7 +55,9 @@ def evaluate(rule: Rule, watch: Watch, series: Series, g: int) -> Found:
         case Any():
             return watch.matched_at >= watch.other_at, {"count": watch.matches}
         case ErrorRate() as rate:
-            return _error_rate(rate, series, g, firing=watch.alert is not None and watch.alert.state is State.FIRING)
+            return _error_rate(
+                rate, series, g, firing=watch.alert is not None and watch.alert.state is State.FIRING
+            )
         case Consecutive() as consecutive:
             return _consecutive(consecutive, rule, watch, series, g)
         case Budget() as budget:
@@ -87,7 +89,10 @@ def _consecutive(condition: Consecutive, rule: Rule, watch: Watch, series: Serie
         count = adaptive_count(count, calls=day[CALLS], attempts=attempts, failures=failures)
         value = {"calls_24h": float(day[CALLS]), "failures_24h": float(failures)}
     met = streak.evaluate(g, count=count, oldest=g - rule.keep_firing_for_s)
-    return met or streak.met, value | {"streak": float(max(streak.longest, streak.met_length)), "count": float(count)}
+    return met or streak.met, value | {
+        "streak": float(max(streak.longest, streak.met_length)),
+        "count": float(count),
+    }
 
 
 def _budget(budget: Budget, series: Series, g: int) -> Found:
@@ -105,6 +110,7 @@ def _burning(budget: Budget, series: Series, g: int) -> Found:
         long, short = series.counts(tier.long_s, g), series.counts(tier.short_s, g)
         burn = burn_rate(long[EXHAUSTED], long[CALLS], objective=budget.objective)
         if burn is None:
+            said.append(None)
             continue
         still = burn_rate(short[EXHAUSTED], short[CALLS], objective=budget.objective)
         over = burn > tier.burn and long[EXHAUSTED] >= budget.min_exhausted
@@ -115,7 +121,7 @@ def _burning(budget: Budget, series: Series, g: int) -> Found:
             best |= {"long_s": tier.long_s, "short_s": tier.short_s}
         if said[-1]:
             return True, best
-    return (None if not said or None in said else False), best
+    return (None if None in said else False), best
 
 
 def rollover(rule: Rule, watch: Watch, series: Series, g: int) -> int | None:
@@ -126,7 +132,11 @@ def rollover(rule: Rule, watch: Watch, series: Series, g: int) -> int | None:
     match rule.condition:
         case ErrorRate(window_s=window, min_failed=least):
             counts = series.windows[window].totals
-            return _next_bucket(window, g) if counts[FAILED] >= least or (watch.active and counts[CALLS] > 0) else None
+            return (
+                _next_bucket(window, g)
+                if counts[FAILED] >= least or (watch.active and counts[CALLS] > 0)
+                else None
+            )
         case Budget() as budget:
             return _budget_rollover(rule, budget, watch, series, g)
         case Consecutive():

@@ -1,0 +1,14 @@
+"""The I/O around `alerts`. Every decision made here is one call into it.
+
+cli           serve, demo, check, keys
+settings      command line and environment -> Settings
+config_file   YAML -> Config, problems with file and line
+app           composition root: builds every part, starts and stops them
+clock         the one reader of the wall clock
+decoding      bytes -> events, refusals one by one
+core          the one thread that writes and evaluates, in order
+delivery      outbox -> receivers
+scheduler     APScheduler: ticks, snapshots, pruning
+metrics       every claxon_* metric
+api/          HTTP; storage/ SQLite; receivers/ webhook, PagerDuty, Slack, console
+"""

@@ -1,0 +1,117 @@
+"""The command line: serve, demo, check, keys.
+
+≠ how anything works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from .settings import (
+    DEFAULT_DATA,
+    DEFAULT_LISTEN,
+    Settings,
+    SettingsError,
+    check_exposure,
+    hash_key,
+    keys_from_environment,
+    parse_listen,
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; return its exit status: 0 done, 1 failed, 2 asked for wrongly."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    return command(options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="claxon", description="Alerting for applications that call the Claude API."
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    serve = commands.add_parser("serve", help="take events, evaluate rules, page people")
+    serve.add_argument(
+        "--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)"
+    )
+    serve.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default %(default)s")
+    serve.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    serve.set_defaults(command=_serve)
+    demo = commands.add_parser("demo", help="two minutes: faults, pages, resolves, on this machine alone")
+    demo.add_argument("--fast", action="store_true", help="do not wait for the reader between the steps")
+    demo.add_argument(
+        "--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="default: a free port of 127.0.0.1"
+    )
+    demo.set_defaults(command=_demo)
+    check = commands.add_parser("check", help="say all that is wrong with a configuration")
+    check.add_argument("file", type=Path, metavar="FILE")
+    check.set_defaults(command=_check)
+    keys = commands.add_parser("keys", help="make keys for those who post and read").add_subparsers(
+        required=True
+    )
+    create = keys.add_parser("create", help="print a new key, and the lines for the configuration")
+    create.add_argument("name")
+    create.add_argument("--scope", default="ingest", choices=["ingest", "read", "admin"])
+    create.add_argument("--app", default="", help="the app of events that name none")
+    create.set_defaults(command=_create_key)
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from .serve import serve
+
+    try:
+        host, port = parse_listen(options.listen)
+        settings = Settings(host=host, port=port, data=options.data, config=options.config)
+        keys = keys_from_environment(os.environ)
+        return serve(settings, keys, check_exposure=check_exposure, log_level=options.log_level)
+    except SettingsError as fault:
+        return _refuse([str(fault)])
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from .demo import run
+
+    try:
+        host, port = parse_listen(options.listen)
+    except SettingsError as fault:
+        return _refuse([str(fault)])
+    return run(host=host, port=port, fast=options.fast)
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .config_file import ConfigFileError, load_config
+
+    try:
+        loaded = load_config(options.file)
+    except ConfigFileError as fault:
+        return _refuse(fault.problems)
+    names = ", ".join(loaded.receivers) or "none"
+    print(f"{options.file}: good. Receivers: {names}")
+    return 0
+
+
+def _create_key(options: argparse.Namespace) -> int:
+    key = f"claxon_{options.scope}_{secrets.token_urlsafe(32)}"
+    print(
+        f"{key}\n\nIt is shown only now. In the configuration, under `keys:`, goes its hash:", file=sys.stderr
+    )
+    app = f", app: {options.app}" if options.app else ""
+    print(f"{key}" if not sys.stdout.isatty() else "", end="\n" if not sys.stdout.isatty() else "")
+    print(
+        f"  - {{name: {options.name}, scope: {options.scope}, sha256: {hash_key(key)}{app}}}", file=sys.stderr
+    )
+    return 0
+
+
+def _refuse(problems: list[str]) -> int:
+    for problem in problems:
+        print(f"claxon: {problem}", file=sys.stderr)
+    return 2

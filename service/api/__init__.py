@@ -1,0 +1,1 @@
+"""HTTP: one router a subject, one format for errors. ≠ SQL, receivers."""

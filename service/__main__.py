@@ -1,0 +1,7 @@
+"""`python -m service` is `claxon`."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

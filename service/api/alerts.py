@@ -1,0 +1,96 @@
+"""GET alerts, rules, ledger; POST an acknowledgement.
+
+≠ SQL, HTML.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from alerts.config import KeyConfig
+
+from .auth import require
+from .problems import Problem
+
+router = APIRouter(tags=["alerts"])
+
+_read = Depends(require("read"))
+_admin_key = require("admin")
+
+
+async def ask(request: Request, function: Callable[[], Any]) -> Any:
+    """Return what a function finds, run in the core's thread."""
+    return await asyncio.wrap_future(request.app.state.service.core.submit(function))
+
+
+def _json(found: object) -> Response:
+    return Response(msgspec.json.encode(found), media_type="application/json")
+
+
+@router.get(
+    "/v1/alerts", dependencies=[_read], summary="Alerts that fire or are pending, with their evidence"
+)
+async def get_alerts(request: Request) -> Response:
+    """Answer {"alerts": [...]}."""
+    views = request.app.state.service.views
+    return _json({"alerts": await ask(request, views.alerts)})
+
+
+@router.get(
+    "/v1/alerts/{fingerprint}", dependencies=[_read], summary="One alert: episodes, why, and who was told"
+)
+async def get_alert(request: Request, fingerprint: str) -> Response:
+    """Answer 404 if it never fired."""
+    views = request.app.state.service.views
+    found = await ask(request, lambda: views.alert(fingerprint))
+    if found is None:
+        raise Problem(404, f"alert: {fingerprint[:40]}: never fired; GET /v1/alerts lists those that do")
+    return _json(msgspec.to_builtins(found, enc_hook=str))
+
+
+@router.post("/v1/alerts/{fingerprint}/ack", summary="Acknowledge an alert that fires")
+async def acknowledge(
+    request: Request,
+    fingerprint: str,
+    key: Annotated[KeyConfig | None, Depends(_admin_key)],
+    by: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Answer the alert; 404 if it does not fire."""
+    core = request.app.state.service.core
+    who = by or (key.name if key is not None else "somebody")
+    found = await ask(request, lambda: core.acknowledge(fingerprint, by=who))
+    if found is None:
+        raise Problem(404, f"alert: {fingerprint[:40]}: does not fire; there is nothing to acknowledge")
+    return _json(found)
+
+
+@router.get("/v1/ledger", dependencies=[_read], summary="Why something was, or was not, told to people")
+async def get_ledger(
+    request: Request,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    subject: str | None = None,
+    what: str | None = None,
+) -> Response:
+    """Answer {"ledger": [...]}, newest first."""
+    views = request.app.state.service.views
+    return _json(
+        {"ledger": await ask(request, lambda: views.ledger(limit=limit, subject=subject, what=what))}
+    )
+
+
+@router.get("/v1/rules", dependencies=[_read], summary="The rules in force")
+async def get_rules(request: Request) -> Response:
+    """Answer {"rules": [...]}."""
+    return _json({"rules": await ask(request, request.app.state.service.views.rules)})
+
+
+@router.get("/v1/deliveries", dependencies=[_read], summary="Notifications, and how their delivery went")
+async def get_deliveries(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
+    """Answer {"deliveries": [...]}, newest first."""
+    views = request.app.state.service.views
+    return _json({"deliveries": await ask(request, lambda: views.deliveries(limit=limit))})

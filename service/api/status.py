@@ -1,0 +1,44 @@
+"""Is it up, is it ready, what does it count.
+
+≠ what a metric means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from .auth import require
+from .problems import Problem
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/-/healthy", summary="200 while the process works")
+async def healthy(request: Request) -> Response:
+    """Answer 503 when a part has died: then a restart helps."""
+    dead = request.app.state.service.dead_parts()
+    if dead:
+        raise Problem(503, f"{', '.join(dead)}: not running: restart Claxon, and read its log")
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/-/ready", summary="200 once events are taken")
+async def ready(request: Request) -> Response:
+    """Answer 503 when the core does not answer within a second."""
+    service = request.app.state.service
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(service.core.submit(lambda: None)), 1)
+    except TimeoutError as fault:
+        raise Problem(503, "core: busy: try again in a second", headers={"Retry-After": "1"}) from fault
+    return Response("ready\n", media_type="text/plain")
+
+
+@router.get("/metrics", dependencies=[Depends(require("read"))], summary="Prometheus metrics")
+async def metrics(request: Request) -> Response:
+    """Answer in the text format."""
+    service = request.app.state.service
+    sample = await asyncio.wrap_future(service.core.submit(service.metrics.sample))
+    body, kind = await asyncio.to_thread(service.metrics.render, sample)
+    return Response(body, media_type=kind)

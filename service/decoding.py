@@ -1,0 +1,237 @@
+"""Bytes -> events: decompress, decode, check, refuse one by one.
+
+≠ HTTP, storage.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import Any
+
+import msgspec
+import zstandard
+
+from claxon.event import FIELDS, Event, EventError, complete, shown
+
+MAX_BODY = 64 * 1024 * 1024
+"""Bytes of a batch, decompressed."""
+
+MAX_EVENTS = 50_000
+"""Events of a batch."""
+
+_ARRAY = msgspec.json.Decoder(list[Event])
+_ANY = msgspec.json.Decoder()
+_RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_ENCODER = msgspec.json.Encoder()
+_PATH = re.compile(r" - at `\$\.?([^`]*)`")
+_KNOWN = frozenset(FIELDS)
+
+
+class BadBody(ValueError):
+    """A body of which nothing can be read; the text is *where: value: remedy*."""
+
+
+class BodyTooLarge(BadBody):
+    """A body, or what it expands to, is over the limit."""
+
+
+class UnknownEncoding(BadBody):
+    """A Content-Encoding or Content-Type that is not spoken here."""
+
+
+class Refusal(msgspec.Struct):
+    """Why one event of a batch was not taken."""
+
+    index: int
+    error: str
+
+
+class Batch(msgspec.Struct):
+    """What a body held.
+
+    Attributes:
+        events: Completed, in order, the good ones only.
+        body: A JSON array of just these, as they are logged.
+        refusals: The others.
+        dropped_fields: Fields that no event has, left out.
+    """
+
+    events: list[Event]
+    body: bytes
+    refusals: list[Refusal]
+    dropped_fields: int = 0
+
+
+def expand(body: bytes, encoding: str) -> bytes:
+    """Return a body without its Content-Encoding, never more than `MAX_BODY`.
+
+    Raises:
+        BodyTooLarge: It expands to more.
+        UnknownEncoding: The encoding is none of gzip, deflate, zstd, identity.
+        BadBody: It is not what the encoding says.
+    """
+    match encoding.strip().lower():
+        case "" | "identity":
+            return body
+        case "gzip" | "x-gzip":
+            return _inflate(body, zlib.MAX_WBITS | 16)
+        case "deflate":
+            return _inflate(body, zlib.MAX_WBITS)
+        case "zstd":
+            return _unzstd(body)
+    raise UnknownEncoding(f"Content-Encoding: {shown(encoding)}: use gzip, zstd or none")
+
+
+def _inflate(body: bytes, bits: int) -> bytes:
+    inflater = zlib.decompressobj(bits)
+    try:
+        expanded = inflater.decompress(body, MAX_BODY + 1)
+    except zlib.error as fault:
+        raise BadBody("body: not valid gzip: compress it whole, or send it plain") from fault
+    if len(expanded) > MAX_BODY:
+        raise BodyTooLarge(f"body: over {MAX_BODY} bytes decompressed: send smaller batches")
+    if not inflater.eof:
+        raise BadBody("body: the gzip data end too early: send all of them")
+    return expanded
+
+
+def _unzstd(body: bytes) -> bytes:
+    try:
+        reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body)
+        expanded: bytes = reader.read(MAX_BODY + 1)
+    except zstandard.ZstdError as fault:
+        raise BadBody("body: not valid zstd: compress it whole, or send it plain") from fault
+    if len(expanded) > MAX_BODY:
+        raise BodyTooLarge(f"body: over {MAX_BODY} bytes decompressed: send smaller batches")
+    return expanded
+
+
+def decode(body: bytes, *, ndjson: bool, received_at: float, app: str) -> Batch:
+    """Return the events of a body: a JSON object, an array, or one object a line.
+
+    Args:
+        body: Not compressed.
+        ndjson: Whether it was announced as lines; a body that holds several lines of objects is read so anyway.
+        received_at: When it arrived, Unix seconds.
+        app: The app of events that name none.
+
+    Raises:
+        BadBody: It is no JSON, or neither object nor array, or holds too many events.
+    """
+    text = body.strip()
+    if not text:
+        raise BadBody("body: empty: send a JSON object, an array of them, or one a line")
+    if text.startswith(b"[") and not ndjson:
+        if b"sk-ant-" not in text and (batch := _decode_fast(text, received_at, app)) is not None:
+            return batch
+        return _decode_each(_array_items(text), received_at, app)
+    return _decode_each(_lines(text, ndjson=ndjson), received_at, app)
+
+
+def decode_logged(body: bytes, *, received_at: float, app: str, skip: list[int]) -> list[Event]:
+    """Return the events of a logged batch, completed just as when they arrived."""
+    events = _ARRAY.decode(body)
+    if skip:
+        left_out = set(skip)
+        events = [event for i, event in enumerate(events) if i not in left_out]
+    return [complete(event, received_at=received_at, default_app=app) for event in events]
+
+
+def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
+    """Return the batch if every event is good and has only known fields: the usual case, all of it in C."""
+    try:
+        events = _ARRAY.decode(text)
+        if not 0 < len(events) <= MAX_EVENTS:
+            return None
+        for event in events:
+            complete(event, received_at=received_at, default_app=app)
+    except (msgspec.MsgspecError, EventError):
+        return None
+    return Batch(events=events, body=text, refusals=[])
+
+
+def _array_items(text: bytes) -> list[bytes]:
+    try:
+        return [bytes(raw) for raw in _RAW_ARRAY.decode(text)]
+    except (msgspec.MsgspecError, RecursionError) as fault:
+        raise BadBody(f"body: not valid JSON: {_plain(fault)}") from fault
+
+
+def _lines(text: bytes, *, ndjson: bool) -> list[bytes]:
+    lines = [line for line in text.splitlines() if line.strip()]
+    if ndjson or (
+        len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)
+    ):
+        return lines
+    return [text]
+
+
+def _decode_each(items: list[bytes], received_at: float, app: str) -> Batch:
+    if len(items) > MAX_EVENTS:
+        raise BodyTooLarge(f"body: {len(items)} events: at most {MAX_EVENTS}: send smaller batches")
+    batch = Batch(events=[], body=b"", refusals=[])
+    kept: list[dict[str, Any]] = []
+    for index, item in enumerate(items):
+        try:
+            fields, dropped = _fields(item)
+            event = complete(_event(fields), received_at=received_at, default_app=app)
+        except EventError as fault:
+            batch.refusals.append(Refusal(index, str(fault)))
+            continue
+        batch.dropped_fields += dropped
+        batch.events.append(event)
+        kept.append(fields)
+    batch.body = _ENCODER.encode(kept)
+    return batch
+
+
+def _fields(item: bytes) -> tuple[dict[str, Any], int]:
+    """Return the known fields of one event that are not null, redacted, and how many others there were."""
+    try:
+        found = _ANY.decode(item)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
+        raise EventError(
+            "event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {_plain(fault)}"
+        ) from fault
+    if not isinstance(found, dict):
+        raise EventError("event", found, "a JSON object")
+    known = {name: _clean(value) for name, value in found.items() if name in _KNOWN and value is not None}
+    return known, sum(1 for name in found if name not in _KNOWN)
+
+
+def _clean(value: Any) -> Any:
+    if isinstance(value, str) and "sk-ant-" in value:
+        return shown(value, limit=500)
+    if isinstance(value, dict):
+        return {name: _clean(part) for name, part in value.items() if part is not None}
+    return value
+
+
+def _event(fields: dict[str, Any]) -> Event:
+    try:
+        return msgspec.convert(fields, Event)
+    except msgspec.ValidationError as fault:
+        name, value = _culprit(str(fault), fields)
+        raise EventError(
+            name, value, FIELDS.get(name.partition(".")[0].partition("[")[0], str(fault))
+        ) from fault
+
+
+def _culprit(message: str, fields: dict[str, Any]) -> tuple[str, object]:
+    """Return the field that a validation error is about, and its value."""
+    at = _PATH.search(message)
+    if at is None or not at[1]:
+        missing = re.search(r"required field `(\w+)`", message)
+        return (missing[1] if missing is not None else "event"), "missing"
+    name = at[1]
+    top = re.split(r"[.\[]", name)[0]
+    value = fields.get(top)
+    if isinstance(value, dict) and "." in name:
+        value = value.get(name.rpartition(".")[2], value)
+    return name, value
+
+
+def _plain(fault: Exception) -> str:
+    text = str(fault)
+    return "too deeply nested" if isinstance(fault, RecursionError) else shown(text, limit=120)

@@ -1,0 +1,86 @@
+"""Run one service until it is told to stop.
+
+≠ the command line.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+import sys
+from collections.abc import Callable
+
+import uvicorn
+
+from alerts.config import KeyConfig
+
+from .app import Service, create_app
+from .config_file import ConfigFileError, load_config
+from .logs import configure_logs
+from .settings import Settings, SettingsError
+from .storage.database import StorageError
+
+
+def serve(
+    settings: Settings,
+    keys: tuple[KeyConfig, ...],
+    *,
+    check_exposure: Callable[[Settings, tuple[KeyConfig, ...]], None],
+    log_level: str = "info",
+) -> int:
+    """Serve; return the exit status. Nothing is started when anything is wrong.
+
+    Raises:
+        SettingsError: It would be reachable from elsewhere without keys, or the address is taken.
+    """
+    configure_logs(log_level)
+    try:
+        loaded = load_config(settings.config)
+        keys = (*keys, *loaded.config.keys)
+        check_exposure(settings, keys)
+        listener = bind(settings)
+        service = Service(settings, loaded)
+    except (ConfigFileError, StorageError) as fault:
+        for line in str(fault).splitlines():
+            print(f"claxon: {line}", file=sys.stderr)  # noqa: T201 — to the person at the terminal
+        return 2
+    server = make_server(service, keys)
+    server.run(sockets=[listener])
+    return 0
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a socket that listens where it was asked.
+
+    Raises:
+        SettingsError: The address is taken, or not of this machine.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as fault:
+        listener.close()
+        where = f"{settings.host}:{settings.port}"
+        raise SettingsError(
+            f"--listen: {where}: {fault.strerror or fault}: choose another address"
+        ) from fault
+    return listener
+
+
+def make_server(service: Service, keys: tuple[KeyConfig, ...]) -> uvicorn.Server:
+    """Return the web server of a service, not running yet."""
+    # What is alive now stays alive: the collector need not look at it again.
+    gc.collect()
+    gc.freeze()
+    config = uvicorn.Config(
+        create_app(service, keys),
+        log_config=None,
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=10,
+        server_header=False,
+        h11_max_incomplete_event_size=64 * 1024,
+    )
+    return uvicorn.Server(config)

@@ -1,0 +1,99 @@
+"""Settings of one run: command line and environment -> frozen Settings.
+
+≠ the configuration file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alerts.config import SCOPES, KeyConfig
+
+DEFAULT_LISTEN = "127.0.0.1:5290"
+DEFAULT_DATA = Path("claxon-data")
+
+
+class SettingsError(Exception):
+    """A setting that cannot be used; the text is *where: value: remedy*."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one run was asked for."""
+
+    host: str = "127.0.0.1"
+    port: int = 5290
+    data: Path = DEFAULT_DATA
+    config: Path | None = None
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can reach it."""
+        return is_loopback(self.host)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as a URL that this machine can open."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 — read, not bound
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def parse_listen(text: str) -> tuple[str, int]:
+    """Return host and port of "HOST:PORT", "[::1]:PORT" or ":PORT".
+
+    Raises:
+        SettingsError: It is none of these.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise SettingsError(f"--listen: {text}: write HOST:PORT, such as {DEFAULT_LISTEN}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to listen on is this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def keys_from_environment(environment: Mapping[str, str]) -> tuple[KeyConfig, ...]:
+    """Return the keys that CLAXON_INGEST_KEY, CLAXON_READ_KEY and CLAXON_ADMIN_KEY hold, hashed at once.
+
+    Raises:
+        SettingsError: One is too short to be a secret.
+    """
+    found: list[KeyConfig] = []
+    for scope in SCOPES:
+        name = f"CLAXON_{scope.upper()}_KEY"
+        key = environment.get(name, "")
+        if key and len(key) < 20:
+            raise SettingsError(f"{name}: {len(key)} characters: at least 20; `claxon keys create` makes one")
+        if key:
+            found.append(KeyConfig(name=name.lower(), scope=scope, sha256=hash_key(key)))
+    return tuple(found)
+
+
+def hash_key(key: str) -> str:
+    """Return the SHA-256 of a key. Keys are random and long, so no slow hash is needed."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def check_exposure(settings: Settings, keys: tuple[KeyConfig, ...]) -> None:
+    """Refuse to be reached from elsewhere without keys.
+
+    Raises:
+        SettingsError: The address is not loopback, and there is no key.
+    """
+    if not settings.loopback and not keys:
+        raise SettingsError(
+            f"--listen: {settings.host}:{settings.port}: anybody who reaches it could read and post: "
+            "set CLAXON_ADMIN_KEY or `keys` in the configuration, or listen on 127.0.0.1"
+        )
