@@ -155,9 +155,7 @@ class _Reader:
             found.append(ReceiverConfig(name=name, integrations=tuple(integrations)))
         return tuple(found)
 
-    def route(
-        self, data: object, path: Path, names: set[str], *, root: bool = False, parent: str = ""
-    ) -> Route:
+    def route(self, data: object, path: Path, names: set[str], *, root: bool = False, parent: str = "") -> Route:
         entry = self.mapping(data, path)
         self.known(entry, path, ("receiver", "matchers", "continue", "routes"), "route")
         receiver = self.text(entry, "receiver", path) if root or "receiver" in entry else parent
@@ -166,9 +164,7 @@ class _Reader:
             self.wrong((*path, "receiver"), f"{receiver!r}: no such receiver: {remedy}")
         matchers = self.matchers(entry.get("matchers"), (*path, "matchers"))
         if root and matchers:
-            self.wrong(
-                (*path, "matchers"), "the first route takes every alert: put matchers on one of its routes"
-            )
+            self.wrong((*path, "matchers"), "the first route takes every alert: put matchers on one of its routes")
         proceed = entry.get("continue", False)
         if not isinstance(proceed, bool):
             self.wrong((*path, "continue"), f"{proceed!r}: true or false")

@@ -1,11 +1,13 @@
-"""Totals since the log began, for /metrics and the page. Part of the engine's state, so a restart does not reset them."""
+"""Totals since the log began, for /metrics and the page.
+
+Part of the engine's state, so a restart does not reset them.
+"""
 
 from __future__ import annotations
 
 from math import inf
 
 import msgspec
-
 from claxon.event import Event
 from claxon.taxonomy import Category
 

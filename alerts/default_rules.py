@@ -53,9 +53,7 @@ CONSECUTIVE_SERVER_ERRORS = Rule(
     labels=_PAGE,
 )
 RETRIES_EXHAUSTED_PAGE = Rule(alert="ClaudeRetriesExhausted", condition=Budget(tiers=FAST_BURN), labels=_PAGE)
-RETRIES_EXHAUSTED_TICKET = Rule(
-    alert="ClaudeRetriesExhausted", condition=Budget(tiers=SLOW_BURN), labels=_TICKET
-)
+RETRIES_EXHAUSTED_TICKET = Rule(alert="ClaudeRetriesExhausted", condition=Budget(tiers=SLOW_BURN), labels=_TICKET)
 
 DEFAULT_RULES: tuple[Rule, ...] = (
     AUTH_ERROR,

@@ -20,9 +20,7 @@ def parse_duration(text: str) -> int:
     if text == "0":
         return 0
     if match is None:
-        raise DurationError(
-            f"{text!r}: not a duration: write a number and a unit, such as 30s, 5m, 1h30m, 30d"
-        )
+        raise DurationError(f"{text!r}: not a duration: write a number and a unit, such as 30s, 5m, 1h30m, 30d")
     return sum(int(n) * seconds for n, seconds in zip(match.groups(), _UNITS.values(), strict=True) if n)
 
 

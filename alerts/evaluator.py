@@ -11,12 +11,11 @@ from collections.abc import Iterable
 from math import floor, inf
 
 import msgspec
-
 from claxon.event import Event
 
 from .counters import Totals
 from .decisions import Decision, Step, Transition, What
-from .feeds import Feed, FeedKey, Meter, Watched, meter_id, meter_of, meters
+from .feeds import Feed, FeedKey, Meter, Watched, meter_of, meters
 from .labels import Labels, fingerprint
 from .lifecycle import Alert, Change, State, advance, next_timer
 from .meters import Series, new_series
@@ -290,9 +289,7 @@ class Engine:
 
     def _confirm(self, now: int) -> None:
         for failure in self.state.provisional.expire(now - CONFIRM_AFTER_S):
-            self._feed((failure.app, failure.environment, failure.model, failure.path)).totals.end_failed(
-                failure
-            )
+            self._feed((failure.app, failure.environment, failure.model, failure.path)).totals.end_failed(failure)
 
     # ── why nothing was said ──────────────────────────────────────────────────
 
@@ -314,9 +311,7 @@ class Engine:
         about = (what, event.category, *labels.values())
         row = self._quiet.get(about)
         if row is None:
-            row = self._quiet[about] = Decision(
-                at=now, what=what, labels=labels, value={"n": 0}, note=event.category
-            )
+            row = self._quiet[about] = Decision(at=now, what=what, labels=labels, value={"n": 0}, note=event.category)
             self._step.decisions.append(row)
         row.value["n"] += 1
 
@@ -385,9 +380,7 @@ class Engine:
         watch = watches.get(key)
         if watch is None:
             watch = watches[key] = new_watch(rule)
-        return Watched(
-            rule=rule, key=key, watch=watch, series=self._series_of(rule, key), labels=_labels(rule, key)
-        )
+        return Watched(rule=rule, key=key, watch=watch, series=self._series_of(rule, key), labels=_labels(rule, key))
 
     def _adopt(self) -> None:
         """Take over a restored state: link what it leaves out, drop what no rule asks for."""

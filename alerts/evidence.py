@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import msgspec
-
 from claxon.event import Event
 from claxon.taxonomy import KINDS, Category
 

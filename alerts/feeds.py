@@ -59,9 +59,7 @@ def meters(rules: Iterable[Rule], extra: Meter) -> dict[str, Meter]:
     for rule in rules:
         name = meter_of(rule)
         lengths = set(rule.windows) | set(found[name].lengths if name in found else ())
-        found[name] = Meter(
-            scope=rule.scope, failures=rule.failures, by=rule.by, lengths=tuple(sorted(lengths))
-        )
+        found[name] = Meter(scope=rule.scope, failures=rule.failures, by=rule.by, lengths=tuple(sorted(lengths)))
     return found
 
 

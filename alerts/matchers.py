@@ -58,9 +58,7 @@ def parse_matcher(text: str) -> Matcher:
     """
     form = _FORM.fullmatch(text)
     if form is None:
-        raise MatcherError(
-            f'{text!r}: not a matcher: write name="value", name!="v", name=~"regex" or name!~"regex"'
-        )
+        raise MatcherError(f'{text!r}: not a matcher: write name="value", name!="v", name=~"regex" or name!~"regex"')
     name, operator, raw = form.groups()
     quoted = _QUOTED.fullmatch(raw)
     if quoted is not None:

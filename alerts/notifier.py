@@ -160,6 +160,4 @@ def _group_key(alert: Alert) -> str:
 
 
 def _row(what: What, alert: Alert, now: float, *, note: str) -> Decision:
-    return Decision(
-        at=now, what=what, subject=alert.fingerprint, labels=alert.labels, value=alert.value, note=note
-    )
+    return Decision(at=now, what=what, subject=alert.fingerprint, labels=alert.labels, value=alert.value, note=note)

@@ -7,7 +7,6 @@ a later attempt of the same call shows that it was absorbed.
 from __future__ import annotations
 
 import msgspec
-
 from claxon.event import Event
 
 LIMIT = 65_536

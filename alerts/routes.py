@@ -29,14 +29,11 @@ class Route:
 
     def receivers(self, labels: Labels) -> list[str]:
         """Return the receivers of an alert, in order, each once."""
-        return list(dict.fromkeys(self._matching(labels)))
-
-    def _matching(self, labels: Labels) -> list[str]:
         found: list[str] = []
         for child in self.routes:
             if not all_match(child.matchers, labels):
                 continue
-            found += child._matching(labels)
+            found += child.receivers(labels)
             if not child.proceed:
                 break
-        return found or [self.receiver]
+        return list(dict.fromkeys(found)) or [self.receiver]

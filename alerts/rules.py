@@ -181,9 +181,7 @@ def _check(rule: Rule) -> None:
 def _check_condition(rule: Rule, where: str) -> None:
     match rule.condition:
         case Any() if rule.hold_s:
-            raise RuleError(
-                f"{where}: for: {format_duration(rule.hold_s)}: `any` fires at once; leave it out"
-            )
+            raise RuleError(f"{where}: for: {format_duration(rule.hold_s)}: `any` fires at once; leave it out")
         case ErrorRate(above=above) if not 0 < above < 1:
             raise RuleError(f"{where}: above: {above}: write a share between 0 and 1, such as 5%")
         case ErrorRate(confidence=float(confidence)) if not 0.5 < confidence < 1:
@@ -198,11 +196,11 @@ def _check_budget(budget: Budget, where: str) -> None:
     if budget.max_count is not None:
         return
     if not 0 < budget.objective < 1:
-        raise RuleError(
-            f"{where}: objective: {budget.objective}: write a share between 0 and 1, such as 99.9%"
-        )
+        raise RuleError(f"{where}: objective: {budget.objective}: write a share between 0 and 1, such as 99.9%")
     most = 1 / (1 - budget.objective)
     for tier in budget.tiers:
         if tier.burn >= most:
-            remedy = f"even a total outage burns at {most:.4g}x, so it can never fire; lower the burn or raise the objective"
+            remedy = (
+                f"even a total outage burns at {most:.4g}x, so it can never fire; lower the burn or raise the objective"
+            )
             raise RuleError(f"{where}: burn: {tier.burn:g}x: {remedy}")

@@ -105,7 +105,7 @@ class Streak(msgspec.Struct):
         left = []
         for ready, instants in self.successes:
             if ready < before:
-                self.boundary = max(self.boundary, max(instants))
+                self.boundary = max(self.boundary, *instants)
             else:
                 left.append((ready, instants))
         self.successes = left

@@ -55,9 +55,7 @@ def evaluate(rule: Rule, watch: Watch, series: Series, g: int) -> Found:
         case Any():
             return watch.matched_at >= watch.other_at, {"count": watch.matches}
         case ErrorRate() as rate:
-            return _error_rate(
-                rate, series, g, firing=watch.alert is not None and watch.alert.state is State.FIRING
-            )
+            return _error_rate(rate, series, g, firing=watch.alert is not None and watch.alert.state is State.FIRING)
         case Consecutive() as consecutive:
             return _consecutive(consecutive, rule, watch, series, g)
         case Budget() as budget:
@@ -132,11 +130,7 @@ def rollover(rule: Rule, watch: Watch, series: Series, g: int) -> int | None:
     match rule.condition:
         case ErrorRate(window_s=window, min_failed=least):
             counts = series.windows[window].totals
-            return (
-                _next_bucket(window, g)
-                if counts[FAILED] >= least or (watch.active and counts[CALLS] > 0)
-                else None
-            )
+            return _next_bucket(window, g) if counts[FAILED] >= least or (watch.active and counts[CALLS] > 0) else None
         case Budget() as budget:
             return _budget_rollover(rule, budget, watch, series, g)
         case Consecutive():

@@ -15,7 +15,7 @@ BUCKETS = 60
 
 COLUMNS = 5
 CALLS, FAILED, EXHAUSTED, ATTEMPTS, ERRORS = range(COLUMNS)
-"""What is counted: calls; failed calls; failed calls without a retry left; attempts but cancelled ones; failed attempts."""
+"""What is counted: calls; failed ones; failed ones without a retry left; attempts; failed attempts."""
 
 _bucket_of = itemgetter(0)
 

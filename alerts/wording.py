@@ -63,7 +63,8 @@ def summary(alert: Alert, rule: Rule) -> str:
             on = f" on {labels['path']}" if "path" in labels else ""
             return f"{where(alert)}: {_whole(peak, 'streak')} server errors in a row{on}"
         case Budget(max_count=None):
-            return f"{where(alert)}: calls fail with retries exhausted, the error budget burns at {peak.get('burn', 0):.3g}x"
+            burn = f"{peak.get('burn', 0):.3g}x"
+            return f"{where(alert)}: calls fail with retries exhausted, the error budget burns at {burn}"
         case Budget():
             return f"{where(alert)}: {_whole(peak, 'exhausted')} calls failed with retries exhausted"
 
@@ -100,9 +101,7 @@ def _measured(value: Value, rule: Rule) -> str:
 def resolve_reason(alert: Alert, rule: Rule) -> str:
     """Return why an episode ended, in words."""
     if alert.resolve_reason == "stale":
-        return (
-            f"closed: nothing heard for {format_duration(rule.stale_after_s)}; this is not proof of recovery"
-        )
+        return f"closed: nothing heard for {format_duration(rule.stale_after_s)}; this is not proof of recovery"
     return f"recovered: the condition has been false for {format_duration(rule.keep_firing_for_s)}"
 
 

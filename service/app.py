@@ -48,9 +48,7 @@ class Service:
         self.clock = clock.now
         url = loaded.config.external_url or settings.url
         notifier = Notifier(loaded.config.route, loaded.config.inhibit_rules, external_url=url)
-        self.core = Core(
-            open_database(settings.data), DEFAULT_RULES, notifier, clock=self.clock, targets=self._targets
-        )
+        self.core = Core(open_database(settings.data), DEFAULT_RULES, notifier, clock=self.clock, targets=self._targets)
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock)
         self.views = Views(self.core, external_url=url)
         self.intake = Intake()
@@ -65,20 +63,14 @@ class Service:
         """Recover, then take events, evaluate and deliver."""
         await asyncio.to_thread(self.core.start)
         gone = await asyncio.wrap_future(
-            self.core.submit(
-                lambda: outbox.fail_unknown(self.core.connection, self._targets_known, self.clock())
-            )
+            self.core.submit(lambda: outbox.fail_unknown(self.core.connection, self._targets_known, self.clock()))
         )
         for target in gone:
-            _log.error(
-                "delivery.failed", target=target, error="no such receiver in the configuration any more"
-            )
+            _log.error("delivery.failed", target=target, error="no such receiver in the configuration any more")
         self.deliverer.start()
         self.scheduler.every(TICK_S, "evaluate", lambda: self.core.submit(self.core.tick))
         self.scheduler.every(SNAPSHOT_S, "snapshot", lambda: self.core.submit(self.core.snapshot))
-        self.scheduler.every(
-            PRUNE_S, "prune", lambda: self.core.submit(lambda: self.core.prune(keep_s=KEEP_S))
-        )
+        self.scheduler.every(PRUNE_S, "prune", lambda: self.core.submit(lambda: self.core.prune(keep_s=KEEP_S)))
         self.scheduler.start()
 
     async def stop(self) -> None:

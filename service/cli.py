@@ -32,30 +32,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="claxon", description="Alerting for applications that call the Claude API."
-    )
+    parser = argparse.ArgumentParser(prog="claxon", description="Alerting for applications that call the Claude API.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     serve = commands.add_parser("serve", help="take events, evaluate rules, page people")
-    serve.add_argument(
-        "--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)"
-    )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)")
     serve.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default %(default)s")
     serve.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
     serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     serve.set_defaults(command=_serve)
     demo = commands.add_parser("demo", help="two minutes: faults, pages, resolves, on this machine alone")
     demo.add_argument("--fast", action="store_true", help="do not wait for the reader between the steps")
-    demo.add_argument(
-        "--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="default: a free port of 127.0.0.1"
-    )
+    demo.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="default: a free port of 127.0.0.1")
     demo.set_defaults(command=_demo)
     check = commands.add_parser("check", help="say all that is wrong with a configuration")
     check.add_argument("file", type=Path, metavar="FILE")
     check.set_defaults(command=_check)
-    keys = commands.add_parser("keys", help="make keys for those who post and read").add_subparsers(
-        required=True
-    )
+    keys = commands.add_parser("keys", help="make keys for those who post and read").add_subparsers(required=True)
     create = keys.add_parser("create", help="print a new key, and the lines for the configuration")
     create.add_argument("name")
     create.add_argument("--scope", default="ingest", choices=["ingest", "read", "admin"])
@@ -100,14 +92,10 @@ def _check(options: argparse.Namespace) -> int:
 
 def _create_key(options: argparse.Namespace) -> int:
     key = f"claxon_{options.scope}_{secrets.token_urlsafe(32)}"
-    print(
-        f"{key}\n\nIt is shown only now. In the configuration, under `keys:`, goes its hash:", file=sys.stderr
-    )
+    print(f"{key}\n\nIt is shown only now. In the configuration, under `keys:`, goes its hash:", file=sys.stderr)
     app = f", app: {options.app}" if options.app else ""
     print(f"{key}" if not sys.stdout.isatty() else "", end="\n" if not sys.stdout.isatty() else "")
-    print(
-        f"  - {{name: {options.name}, scope: {options.scope}, sha256: {hash_key(key)}{app}}}", file=sys.stderr
-    )
+    print(f"  - {{name: {options.name}, scope: {options.scope}, sha256: {hash_key(key)}{app}}}", file=sys.stderr)
     return 0
 
 

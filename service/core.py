@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from claxon.event import Event
 
 from alerts.decisions import Decision, Step, Transition, What
 from alerts.evaluator import Engine, EngineState
@@ -25,7 +26,6 @@ from alerts.lifecycle import Alert
 from alerts.notification import Notification
 from alerts.notifier import Notifier, NotifierState
 from alerts.rules import Rule
-from claxon.event import Event
 
 from .decoding import Batch, decode_logged
 from .storage import event_log, outbox, state
@@ -275,7 +275,7 @@ class Core:
         """Evaluate and commit; a fault in a rule is logged and disables nothing."""
         try:
             self._commit(function(*arguments))
-        except Exception:
+        except Exception:  # noqa: BLE001 — the thread must go on
             _log.exception("evaluation.failed")
 
     def _commit(self, step: Step) -> None:
@@ -323,9 +323,7 @@ class Core:
         self._commit_pending()
         body = Snapshot(engine=self.engine.state, notifier=self.notifier.state)
         with _Transaction(self.connection):
-            size = state.save_snapshot(
-                self.connection, offset=self._offset, at=self.engine.state.now, state=body
-            )
+            size = state.save_snapshot(self.connection, offset=self._offset, at=self.engine.state.now, state=body)
         self._snapshot_offset = self._offset
         self.tally.snapshot_bytes = size
 
@@ -421,9 +419,7 @@ class Core:
             return None
         alert.acked_by, alert.acked_at = by, self._clock()
         self._pending.append(
-            Decision(
-                at=alert.acked_at, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by
-            )
+            Decision(at=alert.acked_at, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by)
         )
         with _Transaction(self.connection):
             state.save_episode(self.connection, alert)

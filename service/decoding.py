@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 import zstandard
-
 from claxon.event import FIELDS, Event, EventError, complete, shown
 
 MAX_BODY = 64 * 1024 * 1024
@@ -160,9 +159,7 @@ def _array_items(text: bytes) -> list[bytes]:
 
 def _lines(text: bytes, *, ndjson: bool) -> list[bytes]:
     lines = [line for line in text.splitlines() if line.strip()]
-    if ndjson or (
-        len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)
-    ):
+    if ndjson or (len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)):
         return lines
     return [text]
 
@@ -191,9 +188,7 @@ def _fields(item: bytes) -> tuple[dict[str, Any], int]:
     try:
         found = _ANY.decode(item)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
-        raise EventError(
-            "event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {_plain(fault)}"
-        ) from fault
+        raise EventError("event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {_plain(fault)}") from fault
     if not isinstance(found, dict):
         raise EventError("event", found, "a JSON object")
     known = {name: _clean(value) for name, value in found.items() if name in _KNOWN and value is not None}
@@ -213,9 +208,7 @@ def _event(fields: dict[str, Any]) -> Event:
         return msgspec.convert(fields, Event)
     except msgspec.ValidationError as fault:
         name, value = _culprit(str(fault), fields)
-        raise EventError(
-            name, value, FIELDS.get(name.partition(".")[0].partition("[")[0], str(fault))
-        ) from fault
+        raise EventError(name, value, FIELDS.get(name.partition(".")[0].partition("[")[0], str(fault))) from fault
 
 
 def _culprit(message: str, fields: dict[str, Any]) -> tuple[str, object]:

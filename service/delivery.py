@@ -92,7 +92,7 @@ class Deliverer:
         while True:
             try:
                 await self._deliver_next(target)
-            except Exception:
+            except Exception:  # noqa: BLE001
                 # A fault of ours must not end the worker; the row stays and is tried again.
                 _log.exception("delivery.faulted", target=target)
                 await asyncio.sleep(5)
@@ -161,9 +161,7 @@ class Deliverer:
             error=said,
             next_in_s=round(again - now, 1),
         )
-        await self._in_core(
-            lambda: outbox.defer(self._core.connection, delivery.id, next_at=again, answer=said)
-        )
+        await self._in_core(lambda: outbox.defer(self._core.connection, delivery.id, next_at=again, answer=said))
 
     async def _note(self, delivery: Delivery, what: What, now: float, said: str) -> None:
         alert = delivery.notification.alerts[0]

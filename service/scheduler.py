@@ -26,9 +26,7 @@ class Scheduler:
         # Defaults drop a tick that is 1 s late; ours runs late, once.
         defaults = {"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
         self._scheduler = AsyncIOScheduler(job_defaults=defaults, timezone="UTC")
-        self._scheduler.add_listener(
-            self._trouble, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR
-        )
+        self._scheduler.add_listener(self._trouble, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES | EVENT_JOB_ERROR)
 
     def every(self, seconds: float, name: str, job: Callable[[], Any]) -> None:
         """Run a job at an interval; it may be a coroutine function."""
@@ -48,6 +46,4 @@ class Scheduler:
     def _trouble(self, event: Any) -> None:
         name = _NAMES[event.code]
         self.troubles[event.job_id, name] = self.troubles.get((event.job_id, name), 0) + 1
-        _log.warning(
-            f"job.{name}", job=event.job_id, error=str(getattr(event, "exception", None) or "") or None
-        )
+        _log.warning(f"job.{name}", job=event.job_id, error=str(getattr(event, "exception", None) or "") or None)

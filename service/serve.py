@@ -63,9 +63,7 @@ def bind(settings: Settings) -> socket.socket:
     except OSError as fault:
         listener.close()
         where = f"{settings.host}:{settings.port}"
-        raise SettingsError(
-            f"--listen: {where}: {fault.strerror or fault}: choose another address"
-        ) from fault
+        raise SettingsError(f"--listen: {where}: {fault.strerror or fault}: choose another address") from fault
     return listener
 
 

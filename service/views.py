@@ -138,9 +138,7 @@ class Views:
 
     def ledger(self, *, limit: int, subject: str | None = None, what: str | None = None) -> list[Decision]:
         """Return rows of the ledger, newest first."""
-        waiting = [
-            d for d in self._core.uncommitted() if subject in (None, d.subject) and what in (None, d.what)
-        ]
+        waiting = [d for d in self._core.uncommitted() if subject in (None, d.subject) and what in (None, d.what)]
         stored = state.load_decisions(self._core.connection, limit=limit, subject=subject, what=what)
         return [*reversed(waiting), *stored][:limit]
 

@@ -32,18 +32,14 @@ def _json(found: object) -> Response:
     return Response(msgspec.json.encode(found), media_type="application/json")
 
 
-@router.get(
-    "/v1/alerts", dependencies=[_read], summary="Alerts that fire or are pending, with their evidence"
-)
+@router.get("/v1/alerts", dependencies=[_read], summary="Alerts that fire or are pending, with their evidence")
 async def get_alerts(request: Request) -> Response:
     """Answer {"alerts": [...]}."""
     views = request.app.state.service.views
     return _json({"alerts": await ask(request, views.alerts)})
 
 
-@router.get(
-    "/v1/alerts/{fingerprint}", dependencies=[_read], summary="One alert: episodes, why, and who was told"
-)
+@router.get("/v1/alerts/{fingerprint}", dependencies=[_read], summary="One alert: episodes, why, and who was told")
 async def get_alert(request: Request, fingerprint: str) -> Response:
     """Answer 404 if it never fired."""
     views = request.app.state.service.views
@@ -78,9 +74,7 @@ async def get_ledger(
 ) -> Response:
     """Answer {"ledger": [...]}, newest first."""
     views = request.app.state.service.views
-    return _json(
-        {"ledger": await ask(request, lambda: views.ledger(limit=limit, subject=subject, what=what))}
-    )
+    return _json({"ledger": await ask(request, lambda: views.ledger(limit=limit, subject=subject, what=what))})
 
 
 @router.get("/v1/rules", dependencies=[_read], summary="The rules in force")

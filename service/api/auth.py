@@ -84,7 +84,10 @@ def _presented(header: str) -> str:
 
 
 class SameOrigin:
-    """Refuses what a foreign page makes a browser send: writes from another origin, and, without keys, foreign host names."""
+    """Refuses what a foreign page makes a browser send.
+
+    That is writes from another origin, and, without keys, foreign host names.
+    """
 
     def __init__(self, app: Callable[[Scope, Receive, Send], Awaitable[None]], *, keys: Keys) -> None:
         self._app = app
@@ -102,9 +105,7 @@ class SameOrigin:
         headers = {name: value for name, value in scope["headers"] if name in (b"host", b"origin")}
         host = headers.get(b"host", b"").decode("latin-1")
         if not self._keys.needed and host and urlsplit(f"//{host}").hostname not in _LOCAL_NAMES:
-            return Problem(
-                403, f"Host: {host}: without keys only local names are answered: use 127.0.0.1, or set keys"
-            )
+            return Problem(403, f"Host: {host}: without keys only local names are answered: use 127.0.0.1, or set keys")
         origin = headers.get(b"origin", b"").decode("latin-1")
         if scope["method"] not in ("GET", "HEAD", "OPTIONS") and origin and urlsplit(origin).netloc != host:
             return Problem(403, f"Origin: {origin}: another site may not post here")

@@ -10,10 +10,10 @@ import sqlite3
 from typing import Annotated
 
 import msgspec
+from claxon.event import DEFAULT_APP
 from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.config import KeyConfig
-from claxon.event import DEFAULT_APP
 
 from ..core import Ingest
 from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode, expand
@@ -44,9 +44,7 @@ _ingest_key = require("ingest")
     "/v1/events",
     status_code=202,
     summary="Take events: one JSON object, an array, or one object a line",
-    openapi_extra={
-        "requestBody": {"required": True, "content": {"application/json": {}, "application/x-ndjson": {}}}
-    },
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {}, "application/x-ndjson": {}}}},
 )
 async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends(_ingest_key)]) -> Response:
     """Answer once the good events are durable; bad ones are refused one by one."""

@@ -32,18 +32,14 @@ def open_database(folder: Path) -> sqlite3.Connection:
         _prepare(connection)
     except sqlite3.OperationalError as fault:
         if "locked" in str(fault):
-            raise StorageError(
-                f"{path}: in use: another Claxon runs on it; name another folder by --data"
-            ) from fault
+            raise StorageError(f"{path}: in use: another Claxon runs on it; name another folder by --data") from fault
         raise StorageError(f"{path}: {fault}: name a folder that this user may write, by --data") from fault
     except (OSError, sqlite3.Error) as fault:
         raise StorageError(f"{path}: {fault}: name a folder that this user may write, by --data") from fault
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
         connection.close()
-        raise StorageError(
-            f"{path}: schema {version}: made by a newer Claxon; this one knows {SCHEMA_VERSION}"
-        )
+        raise StorageError(f"{path}: schema {version}: made by a newer Claxon; this one knows {SCHEMA_VERSION}")
     connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     return connection

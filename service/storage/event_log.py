@@ -81,17 +81,12 @@ def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:
 
 def remember_answer(connection: sqlite3.Connection, key: str, answer: str, at: float) -> None:
     """Keep an answer for re-posts of its batch."""
-    connection.execute(
-        "INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at)
-    )
+    connection.execute("INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at))
 
 
 def claim_event_id(connection: sqlite3.Connection, event_id: str, at: float) -> bool:
     """Note an event id; return whether it is new."""
-    return (
-        connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (event_id, at)).rowcount
-        == 1
-    )
+    return connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (event_id, at)).rowcount == 1
 
 
 def forget_ids(connection: sqlite3.Connection, before: float) -> None:

@@ -109,7 +109,8 @@ def _beginning_failed(connection: sqlite3.Connection, target: str, dedup_key: st
 def end(connection: sqlite3.Connection, row: int, *, state: str, now: float, answer: str) -> None:
     """Note that a delivery is over: delivered, failed or cancelled."""
     connection.execute(
-        "UPDATE outbox SET state = ?, ended_at = ?, answer = ?, attempts = attempts + ? WHERE id = ? AND state = 'pending'",
+        "UPDATE outbox SET state = ?, ended_at = ?, answer = ?, attempts = attempts + ? "
+        "WHERE id = ? AND state = 'pending'",
         (state, now, answer[:500], 0 if state == "cancelled" else 1, row),
     )
 
@@ -128,9 +129,8 @@ def fail_unknown(connection: sqlite3.Connection, targets: set[str], now: float) 
     gone = sorted({str(row[0]) for row in rows} - targets)
     for target in gone:
         connection.execute(
-            "UPDATE outbox SET state = 'failed', ended_at = ?, answer = 'no such receiver in the configuration any more' "
-            "WHERE state = 'pending' AND target = ?",
-            (now, target),
+            "UPDATE outbox SET state = 'failed', ended_at = ?, answer = ? WHERE state = 'pending' AND target = ?",
+            (now, "no such receiver in the configuration any more", target),
         )
     return gone
 
@@ -140,9 +140,7 @@ def pending(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()[0])
 
 
-def recent(
-    connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None
-) -> list[DeliveryRow]:
+def recent(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[DeliveryRow]:
     """Return deliveries, newest first, of one alert or of all."""
     where, values = ("WHERE fingerprint = ?", [fingerprint]) if fingerprint is not None else ("", [])
     query = (
@@ -150,10 +148,7 @@ def recent(
         f"FROM outbox {where} ORDER BY id DESC LIMIT ?"
     )
     names = DeliveryRow.__struct_fields__
-    return [
-        DeliveryRow(**dict(zip(names, row, strict=True)))
-        for row in connection.execute(query, (*values, limit))
-    ]
+    return [DeliveryRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, (*values, limit))]
 
 
 def prune(connection: sqlite3.Connection, before: float) -> None:

@@ -25,9 +25,7 @@ def save_snapshot(connection: sqlite3.Connection, *, offset: int, at: float, sta
     """Store a state that holds all batches up to an offset, keep one older; return its size in bytes."""
     body = msgspec.msgpack.encode(state)
     connection.execute("INSERT INTO snapshots (offset, at, body) VALUES (?, ?, ?)", (offset, at, body))
-    connection.execute(
-        "DELETE FROM snapshots WHERE id NOT IN (SELECT id FROM snapshots ORDER BY id DESC LIMIT 2)"
-    )
+    connection.execute("DELETE FROM snapshots WHERE id NOT IN (SELECT id FROM snapshots ORDER BY id DESC LIMIT 2)")
     return len(body)
 
 
@@ -64,9 +62,7 @@ def save_episode(connection: sqlite3.Connection, alert: Alert) -> None:
     connection.execute("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?)", row)
 
 
-def load_episodes(
-    connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None
-) -> list[Alert]:
+def load_episodes(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[Alert]:
     """Return episodes, newest first, of one alert or of all."""
     where, values = ("WHERE fingerprint = ?", [fingerprint]) if fingerprint is not None else ("", [])
     query = f"SELECT alert FROM episodes {where} ORDER BY fired_at DESC LIMIT ?"  # noqa: S608 — no value is spliced in
