@@ -205,7 +205,9 @@ class Engine:
 
     def _rouse(self, watched: Watched, now: float) -> None:
         """Have a key evaluated at the next whole second."""
-        self._sleep_until(watched.rule.id, watched.key, watched.watch, now, floor(now))
+        wake = watched.watch.wake
+        if wake is None or wake > now + 1:
+            self._sleep_until(watched.rule.id, watched.key, watched.watch, now, floor(now))
 
     # ── events ────────────────────────────────────────────────────────────────
 
@@ -219,7 +221,7 @@ class Engine:
                 self._succeed_streak(watched, events, now)
             elif newest > watch.other_at:
                 watch.other_at = newest
-            if watch.active:
+            if watch.alert is not None and watch.alert.state is not State.INACTIVE:
                 self._rouse(watched, now)
 
     def _succeed_streak(self, watched: Watched, events: list[Event], now: float) -> None:
@@ -227,7 +229,7 @@ class Engine:
         assert streak is not None
         ready = ready_at(now, watched.settle_s)
         quiet = streak.quiet
-        streak.succeed(ready, [e.at for e in events])
+        streak.succeed(ready, [e.at for e in events], observed=floor(now) + 1)
         if not quiet:
             self._sleep_until(watched.rule.id, watched.key, watched.watch, ready, floor(now))
 

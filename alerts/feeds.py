@@ -119,16 +119,19 @@ class Feed:
     def count_successes(self, events: list[Event]) -> float:
         """Count successes of one batch; return the newest `at`."""
         seconds: dict[int, int] = {}
-        newest = events[0].at
+        newest = 0.0
         for event in events:
             at = event.at
-            newest = max(newest, at)
+            if at > newest:
+                newest = at
             second = int(at)
             seconds[second] = seconds.get(second, 0) + 1
         for series, _ in self.series:
-            series.last_at = max(series.last_at, newest)
+            if newest > series.last_at:
+                series.last_at = newest
+            pending = series.pending
             for second, n in seconds.items():
-                row = series.at_second(second)
+                row = pending.get(second) or series.at_second(second)
                 row[CALLS] += n
                 row[ATTEMPTS] += n
         return newest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TypeAlias
 
 from .budgets import Tier
@@ -84,7 +85,8 @@ class Budget:
 Condition: TypeAlias = Any | ErrorRate | Consecutive | Budget
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# No slots: what is derived is computed once and kept.
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """One rule.
 
@@ -113,27 +115,27 @@ class Rule:
     def __post_init__(self) -> None:
         _check(self)
 
-    @property
+    @cached_property
     def severity(self) -> str:
         """The label `severity`, "page" where the rule has none."""
         return self.labels.get("severity", "page")
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What names the rule among others: its alert and severity."""
         return f"{self.alert}/{self.severity}"
 
-    @property
+    @cached_property
     def scope(self) -> tuple[Matcher, ...]:
         """The matchers that say which calls the rule looks at."""
         return tuple(m for m in self.match if m.name in SCOPE_LABELS)
 
-    @property
+    @cached_property
     def failures(self) -> tuple[Matcher, ...]:
         """The matchers that say which failures count."""
         return tuple(m for m in self.match if m.name in FAILURE_LABELS)
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """12 hex digits that change when anything that decides changes."""
         said = "\n".join(
@@ -148,7 +150,7 @@ class Rule:
         )
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
-    @property
+    @cached_property
     def windows(self) -> tuple[int, ...]:
         """The lengths of the windows the condition reads, in seconds."""
         match self.condition:

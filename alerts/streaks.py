@@ -47,11 +47,16 @@ class Streak(msgspec.Struct):
     longest: int = 0
     met_length: int = 0
 
-    def succeed(self, ready: int, instants: list[float]) -> None:
-        """Take the successes of one batch."""
+    def succeed(self, ready: int, instants: list[float], *, observed: int) -> None:
+        """Take the successes of one batch, which was observed in the second `observed`."""
+        successes = self.successes
+        if successes and successes[-1][0] == ready:
+            successes[-1][1].extend(instants)
+            return
         if not self.run and not self.waiting:
-            self._settle(ready)
-        self.successes.append((ready, instants))
+            # Nobody evaluates a quiet key: what is ready by now has settled.
+            self._settle(observed)
+        successes.append((ready, instants))
 
     def fail(self, failure: Failure) -> None:
         """Take one failure."""
@@ -79,6 +84,7 @@ class Streak(msgspec.Struct):
             count: Different calls that a run needs.
             oldest: Failures at or before this instant are passed over as too late.
         """
+        self._settle(g)
         due = [f for f in self.waiting if f.ready <= g]
         if due:
             self.waiting = [f for f in self.waiting if f.ready > g]
@@ -102,13 +108,17 @@ class Streak(msgspec.Struct):
 
     def _settle(self, before: int) -> None:
         """Let the successes that are ready before an instant move the boundary."""
-        left = []
-        for ready, instants in self.successes:
-            if ready < before:
-                self.boundary = max(self.boundary, *instants)
-            else:
-                left.append((ready, instants))
-        self.successes = left
+        successes = self.successes
+        settled = 0
+        for ready, instants in successes:
+            if ready >= before:
+                break  # They are in the order in which they were observed.
+            settled += 1
+            newest = max(instants)
+            if newest > self.boundary:
+                self.boundary = newest
+        if settled:
+            del successes[:settled]
 
 
 def _by_time(failure: Failure) -> tuple[float, str]:

@@ -62,9 +62,7 @@ class ConsoleReceiver:
         try:
             await asyncio.to_thread(_write, stream, text)
         except (OSError, ValueError) as error:
-            raise DeliveryError(
-                f"console: cannot be written: {type(error).__name__}", reason=Reason.NETWORK
-            ) from None
+            raise DeliveryError(f"console: cannot be written: {type(error).__name__}", reason=Reason.NETWORK) from None
         return Answer(text="printed")
 
     async def close(self) -> None:

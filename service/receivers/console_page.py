@@ -12,12 +12,13 @@ from alerts.durations import format_duration
 from alerts.notification import AlertMessage, Notification, Status
 
 from .headline import name, ordered, word
-from .text import clean, cut, spoken
+from .text import brief, spoken
 
 WIDTH = 80
 MAX_IN_FULL = 3
 MAX_LINES = 10
 MAX_TEXT = 600
+MAX_ADDRESS = 4000
 
 _BAR = "┃ "
 _LABEL = 13
@@ -39,11 +40,11 @@ def page(notification: Notification, *, colour: bool) -> str:
     """
     alerts = ordered(notification)
     blocks = [_alert(alert, notification, colour) for alert in alerts[:MAX_IN_FULL]]
-    brief = alerts[MAX_IN_FULL : MAX_IN_FULL + MAX_LINES]
-    left = len(alerts) - MAX_IN_FULL - len(brief) + notification.truncated_alerts
-    lines = [cut(f"  also {word(alert)}: {clean(name(alert))}", WIDTH) for alert in brief]
+    others = alerts[MAX_IN_FULL : MAX_IN_FULL + MAX_LINES]
+    left = len(alerts) - MAX_IN_FULL - len(others) + notification.truncated_alerts
+    lines = [brief(f"  also {word(alert)}: {name(alert)}", WIDTH) for alert in others]
     if left > 0:
-        lines.append(f"  and {left} more: {clean(notification.external_url)}")
+        lines.append(f"  and {left} more: {brief(notification.external_url, MAX_ADDRESS)}")
     tail = ["\n".join(lines) + "\n"] if lines else []
     return "\n" + "\n".join([*blocks, *tail]) + "\n"
 
@@ -57,7 +58,7 @@ def _alert(alert: AlertMessage, notification: Notification, colour: bool) -> str
 
 def _top(alert: AlertMessage, colour: bool, badge: str, bar: str) -> str:
     label = f" {word(alert)} "
-    rule = cut(_plain(alert.labels.get("alertname", "")), 40)
+    rule = brief(alert.labels.get("alertname", ""), 40)
     shown = f"━━{label}━ {rule} " if rule else f"━━{label}"
     line = "━" * max(WIDTH - len(shown), 3)
     if not colour:
@@ -68,11 +69,11 @@ def _top(alert: AlertMessage, colour: bool, badge: str, bar: str) -> str:
 
 
 def _body(alert: AlertMessage, notification: Notification, colour: bool) -> Iterator[str]:
-    for line in textwrap.wrap(_plain(name(alert)), WIDTH - len(_BAR)):
+    for line in textwrap.wrap(brief(name(alert), MAX_TEXT), WIDTH - len(_BAR)):
         yield _paint(line, _BOLD, colour)
     yield ""
     for label, text in _facts(alert, notification):
-        first, *rest = _wrapped(label, text)
+        first, *rest = _wrapped(text)
         yield _paint(f"{label:<{_LABEL}}", _DIM, colour) + first
         yield from (" " * _LABEL + line for line in rest)
 
@@ -87,13 +88,13 @@ def _facts(alert: AlertMessage, notification: Notification) -> Iterable[tuple[st
         ("errors", alert.errors),
         ("blame", alert.blame),
         ("advice", alert.advice if fires else ""),
-        ("request ids", " ".join(clean(text).replace(" ", "") for text in alert.request_ids)),
+        ("request ids", " ".join(brief(text, 150).replace(" ", "") for text in alert.request_ids[:5])),
         ("open", alert.url),
         ("acknowledge", alert.ack_url if fires else ""),
         ("rule", alert.rule_hash),
         ("sent for", notification.reason),
     )
-    return ((label, clean(text)) for label, text in told if clean(text))
+    return ((label, shown) for label, text in told if (shown := brief(text, _limit(label))))
 
 
 def _ended(alert: AlertMessage) -> str:
@@ -102,15 +103,13 @@ def _ended(alert: AlertMessage) -> str:
     return f"{spoken(alert.ends_at)}, after {format_duration(alert.ends_at - alert.since)}"
 
 
-def _wrapped(label: str, text: str) -> list[str]:
-    if label not in ("open", "acknowledge", "request ids"):
-        text = cut(text, MAX_TEXT)
+def _limit(label: str) -> int:
+    return MAX_ADDRESS if label in ("open", "acknowledge", "request ids") else MAX_TEXT
+
+
+def _wrapped(text: str) -> list[str]:
     room = WIDTH - len(_BAR) - _LABEL
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
-
-
-def _plain(text: str) -> str:
-    return cut(clean(text), MAX_TEXT)
 
 
 def _paint(text: str, style: str, colour: bool) -> str:

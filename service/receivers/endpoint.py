@@ -138,9 +138,7 @@ def _read_authorization(settings: Settings) -> tuple[str, SecretSource | None]:
     authorization = http.below("authorization")
     scheme = authorization.text("type", default="Bearer")
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", scheme) or scheme.lower() == "basic":
-        authorization.refuse(
-            "type", "write Bearer, or another scheme of one word; Basic is not supported yet"
-        )
+        authorization.refuse("type", "write Bearer, or another scheme of one word; Basic is not supported yet")
     credentials = authorization.secret("credentials", check=token_problem)
     if credentials is None and http.has("authorization"):
         authorization.refuse("credentials", "missing: write credentials or credentials_file")

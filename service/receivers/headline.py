@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alerts.notification import AlertMessage, Notification, Status
 
-from .text import clean, cut
+from .text import brief
 
 MAX_WORD = 20
 
@@ -24,7 +24,7 @@ def word(message: AlertMessage) -> str:
     """Return RESOLVED, or the severity in capitals, or ALERT without one."""
     if message.status is Status.RESOLVED:
         return "RESOLVED"
-    return cut(clean(message.labels.get("severity", "")).upper(), MAX_WORD) or "ALERT"
+    return brief(message.labels.get("severity", "").upper(), MAX_WORD) or "ALERT"
 
 
 def title(notification: Notification) -> str:

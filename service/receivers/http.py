@@ -22,7 +22,7 @@ import httpx2
 from .base import Answer, DeliveryError, Reason
 from .endpoint import Endpoint, Target, aim, origin
 from .secret import SecretSource, blot
-from .text import clean, cut
+from .text import brief
 
 CONNECT_TIMEOUT_S = 5.0
 MAX_BODY = 4096
@@ -130,7 +130,7 @@ class Http:
 
     def _shown(self, text: str, target: Target, *, partial: bool = False) -> str:
         secrets = target.secrets | {source.reveal() for source in self._secrets}
-        return cut(clean(blot(text, secrets, cut=partial)), MAX_ANSWER)
+        return brief(blot(text, secrets, cut=partial), MAX_ANSWER)
 
 
 def encode(payload: object) -> bytes:

@@ -77,9 +77,7 @@ class PagerDutyReceiver:
     async def send(self, notification: Notification) -> Answer:
         """Deliver once. An event that is refused as invalid goes out again with the bare minimum."""
         config = self._config
-        full = event(
-            notification, severity=config.severity, client=config.client, client_url=config.client_url
-        )
+        full = event(notification, severity=config.severity, client=config.client, client_url=config.client_url)
         try:
             return await self._post(full)
         except DeliveryError as error:

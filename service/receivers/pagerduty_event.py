@@ -14,7 +14,7 @@ from alerts.notification import AlertMessage, Notification, Status
 
 from .headline import name, ordered, title
 from .http import encode
-from .text import clean, cut, leading_error, rfc3339, width
+from .text import brief, cut, leading_error, rfc3339, width
 
 SEVERITIES = ("critical", "error", "warning", "info")
 MAX_EVENT = 512_000
@@ -38,9 +38,9 @@ class _Size:
 # Tried in order until the event fits. The last one fits whatever the alerts hold:
 # what was measured, one request id and the links are never given up.
 _SIZES = (
-    _Size(text=8000, others=100, labels=64, ids=5),
-    _Size(text=2000, others=25, labels=32, ids=5),
-    _Size(text=500, others=5, labels=16, ids=5),
+    _Size(text=2000, others=20, labels=32, ids=5),
+    _Size(text=500, others=10, labels=32, ids=5),
+    _Size(text=200, others=5, labels=16, ids=5),
     _Size(text=200, others=0, labels=0, ids=1),
 )
 
@@ -106,18 +106,18 @@ def _payload(notification: Notification, severity: str, size: _Size) -> dict[str
         "class": leading_error(first.errors),
     }
     return {
-        "summary": cut(clean(title(notification)), MAX_SUMMARY) or "alert",
+        "summary": brief(title(notification), MAX_SUMMARY) or "alert",
         "source": _source(labels),
         "severity": severity,
         "timestamp": rfc3339(first.starts_at),
-        **{key: cut(clean(text), _MAX_NAME) for key, text in optional.items() if text},
+        **{key: brief(text, _MAX_NAME) for key, text in optional.items() if text},
         "custom_details": _details(notification, size),
     }
 
 
 def _details(notification: Notification, size: _Size) -> dict[str, Any]:
     first, *others = ordered(notification)
-    details = {**_facts(first, size), "reason": cut(clean(notification.reason), size.text)}
+    details = {**_facts(first, size), "reason": brief(notification.reason, size.text)}
     if kept := others[: size.others]:
         details["other_alerts"] = [_facts(message, size) for message in kept]
     if left := len(others) - len(kept) + notification.truncated_alerts:
@@ -138,9 +138,9 @@ def _facts(message: AlertMessage, size: _Size) -> dict[str, Any]:
         "fingerprint": message.fingerprint,
         "page": message.url,
     }
-    told: dict[str, Any] = {key: cut(clean(text), size.text) for key, text in texts.items() if text}
+    told: dict[str, Any] = {key: brief(text, size.text) for key, text in texts.items() if text}
     told["since"] = rfc3339(message.since)
-    told["request_ids"] = [cut(clean(text), size.text) for text in message.request_ids[: size.ids]]
+    told["request_ids"] = [brief(text, size.text) for text in message.request_ids[: size.ids]]
     told["labels"] = _some(message.labels, size)
     told["annotations"] = _some(message.annotations, size)
     return {key: value for key, value in told.items() if value}
@@ -148,12 +148,12 @@ def _facts(message: AlertMessage, size: _Size) -> dict[str, Any]:
 
 def _some(labels: Mapping[str, str], size: _Size) -> dict[str, str]:
     pairs = list(labels.items())[: size.labels]
-    return {cut(clean(key), _MAX_NAME): cut(clean(text), size.text) for key, text in pairs}
+    return {brief(key, _MAX_NAME): brief(text, size.text) for key, text in pairs}
 
 
 def _source(labels: Mapping[str, str]) -> str:
     parts = [labels.get("app", "") or labels.get("instance", "") or "Claxon", labels.get("environment", "")]
-    return cut(clean("/".join(part for part in parts if part)), _MAX_NAME) or "Claxon"
+    return brief("/".join(part for part in parts if part), _MAX_NAME) or "Claxon"
 
 
 def _links(message: AlertMessage) -> list[dict[str, str]]:

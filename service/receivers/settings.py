@@ -13,7 +13,7 @@ from alerts.durations import parse_duration
 from alerts.errors import ConfigError, DurationError
 
 from .secret import Check, Secret, SecretFile, SecretSource
-from .text import clean, cut
+from .text import brief
 
 NO_SECRET = Secret("")
 
@@ -37,9 +37,7 @@ class Settings:
     finds every problem. A value is quoted only where it cannot be a secret.
     """
 
-    def __init__(
-        self, mapping: object, *, where: str, folder: Path, problems: list[str] | None = None
-    ) -> None:
+    def __init__(self, mapping: object, *, where: str, folder: Path, problems: list[str] | None = None) -> None:
         self.where = where
         self.problems: list[str] = [] if problems is None else problems
         self._folder = folder
@@ -52,7 +50,7 @@ class Settings:
 
     def refuse(self, name: str, remedy: str, *, value: object = None) -> None:
         """Note a problem; `value` is quoted, so leave it out where it may be a secret."""
-        quoted = "" if value is None else f"{cut(clean(str(value)), 60)}: "
+        quoted = "" if value is None else f"{brief(str(value), 60)}: "
         self.problems.append(f"{self.where}: {name}: {quoted}{remedy}")
 
     def has(self, name: str) -> bool:

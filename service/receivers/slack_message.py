@@ -14,7 +14,7 @@ from alerts.notification import AlertMessage, Notification, Status
 
 from .headline import name, ordered, title, word
 from .http import encode
-from .text import clean, spoken, width
+from .text import brief, spoken, width
 
 MAX_HEADER = 150
 MAX_TEXT = 3000
@@ -74,11 +74,12 @@ def mrkdwn(text: str, limit: int) -> str:
     `& < >` are escaped, which disarms <!channel>, <@U…> and links; an invisible
     space behind each @ disarms @here and names. It is never cut inside an entity.
     """
+    disarmed = _MENTION.sub("@\u200b", brief(text, limit))
+    pieces = [_ENTITIES.get(character, character) for character in disarmed]
+    if width("".join(pieces)) <= limit:
+        return "".join(pieces)
     shown: list[str] = []
     room = limit - 1
-    pieces = [_ENTITIES.get(character, character) for character in _MENTION.sub("@\u200b", clean(text))]
-    if sum(map(width, pieces)) <= limit:
-        return "".join(pieces)
     for piece in pieces:
         room -= width(piece)
         if room < 0:

@@ -21,17 +21,24 @@ def clean(text: str) -> str:
 
 def width(text: str) -> int:
     """Return the length in UTF-16 code units, as most vendors count characters; an emoji has two."""
-    return len(text) + sum(character > "\uffff" for character in text)
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
 def cut(text: str, limit: int) -> str:
     """Return the text if it has at most `limit` UTF-16 code units, else its beginning and "…"."""
-    if width(text) <= limit:
+    if len(text) <= limit and width(text) <= limit:
         return text
-    kept = text[: max(limit - 1, 0)]
-    while kept and width(kept) > limit - 1:
-        kept = kept[:-1]
-    return kept + "…" if limit > 0 else ""
+    if limit <= 0:
+        return ""
+    units = text[:limit].encode("utf-16-le", "surrogatepass")[: 2 * (limit - 1)]
+    # "ignore" drops the half of a pair that the cut may have left at the end.
+    return units.decode("utf-16-le", "ignore") + "…"
+
+
+def brief(text: str, limit: int) -> str:
+    """Return the text clean and cut, in a time that depends on the limit alone."""
+    head = text[: 2 * limit + 100]
+    return cut(clean(head) + ("…" if len(head) < len(text) else ""), limit)
 
 
 def rfc3339(at: float) -> str:
