@@ -19,7 +19,7 @@ from alerts.notification import Notification, Status
 from alerts.retries import next_attempt
 
 from .core import Core
-from .receivers import Answer, DeliveryError, Receiver
+from .receivers import Answer, DeliveryError, Reason, Receiver
 from .storage import outbox
 from .storage.outbox import Delivery
 
@@ -52,6 +52,11 @@ class Deliverer:
         self._clock = clock
         self._wake = {target: asyncio.Event() for target in receivers}
         self._workers: list[asyncio.Task[None]] = []
+
+    @property
+    def integrations(self) -> tuple[str, ...]:
+        """Every "receiver/kind/index" of the configuration."""
+        return tuple(self._receivers)
 
     def targets(self, notification: Notification) -> list[str]:
         """Return the integrations that a notification goes to."""
@@ -116,6 +121,12 @@ class Deliverer:
             answer = await self._receivers[delivery.target].send(delivery.notification)
         except DeliveryError as fault:
             await self._failed(delivery, fault)
+            return
+        except Exception as fault:
+            # A row that a receiver stumbles over must not block those behind it.
+            _log.exception("delivery.faulted", target=delivery.target)
+            said = f"{delivery.target}: a fault of Claxon's own ({type(fault).__name__}): its log says more"
+            await self._failed(delivery, DeliveryError(said, reason=Reason.SERVER))
             return
         await self._delivered(delivery, answer)
 

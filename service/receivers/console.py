@@ -73,7 +73,7 @@ def wants_colour(stream: TextIO) -> bool:
     """Whether the stream is a terminal that may be coloured. https://no-color.org"""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    return stream.isatty()
+    return not stream.closed and stream.isatty()
 
 
 def _fitting(text: str, stream: TextIO) -> str:

@@ -20,7 +20,8 @@ MAX_LINES = 10
 MAX_TEXT = 600
 MAX_ADDRESS = 4000
 
-_BAR = "┃ "
+_BAR = "┃"
+_ROOM = WIDTH - 2
 _LABEL = 13
 _RESET = "\x1b[0m"
 _DIM = "\x1b[2m"
@@ -42,7 +43,7 @@ def page(notification: Notification, *, colour: bool) -> str:
     blocks = [_alert(alert, notification, colour) for alert in alerts[:MAX_IN_FULL]]
     others = alerts[MAX_IN_FULL : MAX_IN_FULL + MAX_LINES]
     left = len(alerts) - MAX_IN_FULL - len(others) + notification.truncated_alerts
-    lines = [brief(f"  also {word(alert)}: {name(alert)}", WIDTH) for alert in others]
+    lines = ["  " + brief(f"also {word(alert)}: {name(alert)}", WIDTH - 2) for alert in others]
     if left > 0:
         lines.append(f"  and {left} more: {brief(notification.external_url, MAX_ADDRESS)}")
     tail = ["\n".join(lines) + "\n"] if lines else []
@@ -53,7 +54,7 @@ def _alert(alert: AlertMessage, notification: Notification, colour: bool) -> str
     badge, bar = _STYLES.get(word(alert), _RED)
     lines = [_top(alert, colour, badge, bar), *_body(alert, notification, colour)]
     edge = _paint(_BAR, bar, colour)
-    return "\n".join([lines[0], *(f"{edge}{line}".rstrip() for line in lines[1:])]) + "\n"
+    return "\n".join([lines[0], *(f"{edge} {line}".rstrip() for line in lines[1:])]) + "\n"
 
 
 def _top(alert: AlertMessage, colour: bool, badge: str, bar: str) -> str:
@@ -69,7 +70,7 @@ def _top(alert: AlertMessage, colour: bool, badge: str, bar: str) -> str:
 
 
 def _body(alert: AlertMessage, notification: Notification, colour: bool) -> Iterator[str]:
-    for line in textwrap.wrap(brief(name(alert), MAX_TEXT), WIDTH - len(_BAR)):
+    for line in textwrap.wrap(brief(name(alert), MAX_TEXT), _ROOM):
         yield _paint(line, _BOLD, colour)
     yield ""
     for label, text in _facts(alert, notification):
@@ -108,7 +109,7 @@ def _limit(label: str) -> int:
 
 
 def _wrapped(text: str) -> list[str]:
-    room = WIDTH - len(_BAR) - _LABEL
+    room = _ROOM - _LABEL
     return textwrap.wrap(text, room, break_long_words=False, break_on_hyphens=False) or [""]
 
 

@@ -119,7 +119,7 @@ def url_problem(text: str) -> str:
         return f"not an address: {remedy}"
     if url.scheme not in ("http", "https"):
         return f"neither http nor https: {remedy}"
-    if not url.host or " " in text:
+    if not url.host or " " in text or not 0 < (url.port or 443) < 65_536:
         return f"not an address: {remedy}"
     return ""
 

@@ -10,6 +10,7 @@ from alerts.notification import AlertMessage, Notification, Status
 from .text import brief
 
 MAX_WORD = 20
+MAX_NAME = 1000
 
 _RANK = {"page": 0, "critical": 0, "error": 1, "ticket": 2, "warning": 2, "info": 4}
 _UNRANKED = 3
@@ -36,7 +37,7 @@ def title(notification: Notification) -> str:
 
 def name(message: AlertMessage) -> str:
     """Return the alert's summary; without one, its rule's name."""
-    return message.summary or message.labels.get("alertname", "") or "alert"
+    return brief(message.summary, MAX_NAME) or brief(message.labels.get("alertname", ""), MAX_NAME) or "alert"
 
 
 def _urgency(message: AlertMessage) -> tuple[bool, int]:

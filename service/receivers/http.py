@@ -11,11 +11,13 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import cache
 
 import httpx2
 
@@ -30,6 +32,8 @@ MAX_ANSWER = 200
 MAX_RETRY_AFTER_S = 3600.0
 """A page waits no longer than this for one header, which may be a proxy's mistake."""
 
+# What the transport raises, and what slips through it for odd names and ports.
+_BROKEN = (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError, ExceptionGroup)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STATUS_REASONS = {
     401: Reason.AUTH, 403: Reason.AUTH, 404: Reason.GONE, 410: Reason.GONE,
@@ -51,6 +55,7 @@ class _Reply:
     status: int = 0
     headers: httpx2.Headers = field(default_factory=httpx2.Headers)
     body: bytearray = field(default_factory=bytearray)
+    whole: bool = False
 
 
 class Http:
@@ -64,7 +69,7 @@ class Http:
     def __init__(self, endpoint: Endpoint, *, secrets: tuple[SecretSource, ...] = ()) -> None:
         self._endpoint = endpoint
         self._secrets = secrets
-        self._transport = httpx2.AsyncHTTPTransport(verify=True, http2=False)
+        self._transport = httpx2.AsyncHTTPTransport(verify=_certificates(), http2=False)
 
     async def post(self, payload: object, *, headers: Mapping[str, str] | None = None) -> Answer:
         """Send once, and return what the receiver said when it took it.
@@ -74,7 +79,7 @@ class Http:
         """
         target = aim(self._endpoint)
         reply = await self._exchange(target, encode(payload), headers or {})
-        text = self._shown(reply.body.decode("utf-8", "replace"), target, partial=len(reply.body) >= MAX_BODY)
+        text = self._shown(reply.body.decode("utf-8", "replace"), target, partial=not reply.whole)
         if 200 <= reply.status < 300:
             return Answer(status=reply.status, text=text)
         raise _refusal(target, reply, text)
@@ -92,7 +97,7 @@ class Http:
                 await self._talk(self._request(target, body, headers), reply)
         except (TimeoutError, httpx2.TimeoutException):
             reason, problem = Reason.TIMEOUT, f"no answer within {self._endpoint.timeout:g} s"
-        except (httpx2.HTTPError, httpx2.StreamError, OSError) as error:
+        except _BROKEN as error:
             problem = self._shown(f"{type(error).__name__}: {error}", target)
         # Once the status is here the receiver has decided, whatever becomes of the body.
         if problem and not reply.status:
@@ -108,6 +113,7 @@ class Http:
                     reply.body += chunk[: MAX_BODY - len(reply.body)]
                     if len(reply.body) >= MAX_BODY:
                         return
+            reply.whole = True
         finally:
             await response.aclose()
 
@@ -131,6 +137,12 @@ class Http:
     def _shown(self, text: str, target: Target, *, partial: bool = False) -> str:
         secrets = target.secrets | {source.reveal() for source in self._secrets}
         return brief(blot(text, secrets, cut=partial), MAX_ANSWER)
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The one verifying context; reading the system's certificates takes a while. Obeys SSL_CERT_FILE."""
+    return httpx2.create_ssl_context()
 
 
 def encode(payload: object) -> bytes:

@@ -100,17 +100,18 @@ def dedup_key(key: str) -> str:
 def _payload(notification: Notification, severity: str, size: _Size) -> dict[str, Any]:
     first = ordered(notification)[0]
     labels = first.labels
-    optional = {
+    named = {
         "component": labels.get("model", ""),
         "group": labels.get("app", ""),
         "class": leading_error(first.errors),
     }
+    shown = {key: brief(text, _MAX_NAME) for key, text in named.items()}
     return {
         "summary": brief(title(notification), MAX_SUMMARY) or "alert",
         "source": _source(labels),
         "severity": severity,
         "timestamp": rfc3339(first.starts_at),
-        **{key: brief(text, _MAX_NAME) for key, text in optional.items() if text},
+        **{key: text for key, text in shown.items() if text},
         "custom_details": _details(notification, size),
     }
 

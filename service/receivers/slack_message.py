@@ -21,6 +21,7 @@ MAX_TEXT = 3000
 MAX_FIELD = 2000
 MAX_BLOCKS = 50
 MAX_FALLBACK = 600
+MAX_IDS = 5
 MAX_MESSAGE = 12_000
 """Characters of a whole message; Slack documents no such limit and refuses from about 13,200."""
 
@@ -63,7 +64,7 @@ def message(notification: Notification) -> Block:
 def plain_message(notification: Notification) -> Block:
     """Return the message as text alone: for when Slack refuses the blocks."""
     first = ordered(notification)[0]
-    parts = [_line(notification), first.measured, first.errors, " ".join(first.request_ids)]
+    parts = [_line(notification), first.measured, first.errors, " ".join(first.request_ids[:MAX_IDS])]
     lines = [mrkdwn(part, MAX_TEXT // 4) for part in parts if part]
     return {"text": "\n".join([*lines, _links(first)]).strip()}
 
@@ -107,13 +108,9 @@ def _told(first: AlertMessage, notification: Notification, size: _Size) -> list[
     blocks: list[Block] = [{"type": "section", "fields": fields}]
     if width(_line(notification)) > MAX_HEADER:
         blocks.insert(0, _section(mrkdwn(name(first), size.text)))
-    if first.advice and first.status is Status.FIRING:
-        blocks.append(_section(mrkdwn(first.advice, size.text)))
-    if first.request_ids:
-        blocks.append(_section(" ".join(_code(text) for text in first.request_ids[:5])))
-    if links := _links(first):
-        blocks.append(_section(links))
-    return blocks
+    advice = mrkdwn(first.advice, size.text) if first.status is Status.FIRING else ""
+    ids = " ".join(_code(text) for text in first.request_ids[:MAX_IDS])
+    return blocks + [_section(text) for text in (advice, ids.strip(), _links(first)) if text]
 
 
 def _fields(alert: AlertMessage, size: _Size) -> list[tuple[str, str]]:
@@ -127,15 +124,17 @@ def _fields(alert: AlertMessage, size: _Size) -> list[tuple[str, str]]:
         ("Blame", alert.blame),
     )
     limit = min(size.text, MAX_FIELD - 100)
-    return told + [(label, mrkdwn(text, limit)) for label, text in texts if text]
+    return told + [(label, shown) for label, text in texts if (shown := mrkdwn(text, limit))]
 
 
 def _brief(alert: AlertMessage, size: _Size) -> str:
-    parts = [f"*{mrkdwn(word(alert), 50)}* {mrkdwn(name(alert), size.text // 4)}"]
-    parts += [mrkdwn(alert.measured, size.text // 4)] if alert.measured else []
-    parts += [_code(text) for text in alert.request_ids[:1]]
-    parts += [link] if (link := _link(alert.url, "open")) else []
-    return " · ".join(parts)
+    parts = (
+        f"*{mrkdwn(word(alert), 50)}* {mrkdwn(name(alert), size.text // 4)}",
+        mrkdwn(alert.measured, size.text // 4),
+        *(_code(text) for text in alert.request_ids[:1]),
+        _link(alert.url, "open"),
+    )
+    return " · ".join(part for part in parts if part)
 
 
 def _origin(alert: AlertMessage, notification: Notification) -> str:
@@ -144,7 +143,7 @@ def _origin(alert: AlertMessage, notification: Notification) -> str:
         f"rule {alert.rule_hash}" if alert.rule_hash else "",
         notification.reason,
     )
-    return mrkdwn(" · ".join(part for part in parts if part) or "Claxon", 500)
+    return mrkdwn(" · ".join(part for part in parts if part), 500) or "Claxon"
 
 
 def _links(alert: AlertMessage) -> str:
@@ -161,7 +160,9 @@ def _link(url: str, text: str) -> str:
 
 
 def _code(text: str) -> str:
-    return f"`{mrkdwn(text.replace('`', ' '), 150)}`"
+    """A text to copy; "" for an empty one."""
+    shown = mrkdwn(text.replace("`", " "), 150)
+    return f"`{shown}`" if shown else ""
 
 
 def _date(at: float) -> str:

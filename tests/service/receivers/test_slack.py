@@ -1,0 +1,272 @@
+"""service/receivers/slack.py: what arrives is within Slack's limits, and obeys nobody."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from alerts.notification import Notification
+from service.receivers import build
+from service.receivers.base import DeliveryError, Reason, Receiver
+from service.receivers.http import encode
+from service.receivers.slack_message import message, mrkdwn, plain_message
+from service.receivers.text import width
+from tests.service.receivers.notifications import (
+    ACK_URL,
+    PAGE_URL,
+    alert,
+    notification,
+    notifications,
+    resolved,
+    texts,
+)
+from tests.support.pager import Pager, Reply
+
+SECRET_PATH = "/services/T0AAAAAAA/B0BBBBBBB/s3cr3tS3cr3tS3cr3tS3cr3t"
+
+
+def slack(pager: Pager, **settings: Any) -> Receiver:
+    return build("slack_configs", {"api_url": pager.url + SECRET_PATH, **settings}, where="test")
+
+
+async def sent(pager: Pager, one: Notification, **settings: Any) -> Any:
+    """What arrived when it was sent."""
+    receiver = slack(pager, **settings)
+    try:
+        await receiver.send(one)
+    finally:
+        await receiver.close()
+    return pager.received[-1].json
+
+
+def blocks_of(body: Any) -> list[Any]:
+    return [*body["blocks"], *body["attachments"][0]["blocks"]]
+
+
+def texts_of(body: Any) -> Iterator[tuple[str, int]]:
+    """Each text of a message with the limit that holds for it."""
+    for block in blocks_of(body):
+        if block["type"] == "header":
+            yield block["text"]["text"], 150
+        if block["type"] == "section" and "text" in block:
+            yield block["text"]["text"], 3000
+        for each in block.get("fields", []):
+            yield each["text"], 2000
+        for each in block.get("elements", []):
+            yield each["text"], 3000
+
+
+def check_limits(body: Any) -> None:
+    """Raise if Slack would refuse the message.
+
+    Source: Slack's reference of Block Kit; the total is from bolt-js issue 2509.
+    """
+    assert len(blocks_of(body)) <= 50
+    for block in blocks_of(body):
+        assert len(block.get("fields", [])) <= 10
+        assert len(block.get("elements", [])) <= 10
+        assert block["type"] != "section" or "text" in block or block["fields"]
+    for text, limit in texts_of(body):
+        assert 1 <= width(text) <= limit
+    assert 1 <= width(body["text"]) <= 4000
+    assert width(encode(body).decode()) <= 12_000
+
+
+async def test_a_page_arrives_as_a_header_and_a_red_block(pager: Pager) -> None:
+    body = await sent(pager, notification())
+
+    check_limits(body)
+    assert body["text"] == "PAGE: checkout: 9 of 61 Claude calls failed"
+    assert body["blocks"][0]["text"]["text"] == "PAGE: checkout: 9 of 61 Claude calls failed"
+    assert body["attachments"][0]["color"] == "#e01e5a"
+    shown = "\n".join(text for text, _ in texts_of(body))
+    assert "*Measured*\n9 of 61 calls failed in 5m (14.8 %)" in shown
+    assert "*Errors*\noverloaded_error (529) 7, api_error (500) 2" in shown
+    assert "*Blame*\nprovider" in shown
+    assert "<!date^1795402913^{date_short_pretty} {time_secs}|2026-11-23 03:01:53 UTC>" in shown
+    assert "The model is overloaded: shed load" in shown
+    assert "`req_011CSHoEeqs5C35K2UUqR7Fy` `req_011CSHoEeqs5C35K2UUqR7Fz`" in shown
+    assert f"<{PAGE_URL}|Open the alert> · <{ACK_URL}|Acknowledge>" in shown
+    assert "ClaudeErrorRate · rule 9d1c0b7e55aa · first notification" in shown
+
+
+async def test_a_resolve_is_green_and_says_after_how_long_and_why(pager: Pager) -> None:
+    body = await sent(pager, notification(resolved()))
+
+    check_limits(body)
+    assert body["text"].startswith("RESOLVED: ")
+    assert body["attachments"][0]["color"] == "#2eb67d"
+    shown = "\n".join(text for text, _ in texts_of(body))
+    assert "after 11m12s" in shown
+    assert "*Why*\nno call failed for 5 minutes" in shown
+    assert "Acknowledge" not in shown
+
+
+async def test_a_ticket_is_yellow(pager: Pager) -> None:
+    body = await sent(pager, notification(alert(labels={"severity": "ticket"})))
+
+    assert body["text"].startswith("TICKET: ")
+    assert body["attachments"][0]["color"] == "#ecb22e"
+
+
+async def test_a_large_group_is_told_in_part_and_counted(pager: Pager) -> None:
+    body = await sent(pager, notification(*[alert()] * 40, truncated_alerts=2))
+
+    check_limits(body)
+    shown = "\n".join(text for text, _ in texts_of(body))
+    brief = shown.count("|open>")
+    assert brief >= 5
+    assert f"and {41 - brief} more <https://claxon.example|in Claxon>" in shown
+
+
+async def test_channel_and_username_are_sent_only_where_configured(pager: Pager) -> None:
+    bare = await sent(pager, notification())
+    named = await sent(pager, notification(), channel="#oncall", username="Claxon")
+
+    assert {"channel", "username"}.isdisjoint(bare)
+    assert (named["channel"], named["username"]) == ("#oncall", "Claxon")
+
+
+@pytest.mark.parametrize(
+    ("evil", "disarmed"),
+    [
+        ("<!channel> down", "&lt;!channel&gt; down"),
+        ("<!here|x>", "&lt;!here|x&gt;"),
+        ("<@U0AAAAAAA>", "&lt;@\u200bU0AAAAAAA&gt;"),
+        ("<https://evil.example|Acknowledge>", "&lt;https://evil.example|Acknowledge&gt;"),
+        ("@here and @channel", "@\u200bhere and @\u200bchannel"),
+        ("a & b", "a &amp; b"),
+        ("&lt;!channel&gt;", "&amp;lt;!channel&amp;gt;"),
+        ("a\x00\x1b[31m\nb", "a [31m b"),
+    ],
+)
+async def test_what_an_event_says_cannot_command_slack(pager: Pager, evil: str, disarmed: str) -> None:
+    one = alert(summary=evil, measured=evil, errors=evil, blame=evil, advice=evil, request_ids=[evil])
+
+    body = await sent(pager, notification(one))
+
+    assert body["blocks"][0]["text"]["text"] == f"PAGE: {disarmed}"
+    raw = json.dumps(body, ensure_ascii=False)
+    assert re.findall(r"<[!@#](?!date\^)", raw) == []
+    assert re.findall(r"@(here|channel|everyone)", raw) == []
+    assert "<https://evil" not in raw
+
+
+def test_no_text_is_parsed_for_names_and_links() -> None:
+    sections = [block for block in blocks_of(message(notification())) if block["type"] != "header"]
+    inner = [each for b in sections for each in (*b.get("fields", []), *b.get("elements", []), b.get("text"))]
+
+    assert all(each["verbatim"] for each in inner if each)
+
+
+async def test_ok_is_a_yes_and_another_200_is_not(pager: Pager) -> None:
+    """A proxy's login page is a 200 too."""
+    pager.answer_with(200, Reply(body="<html>Please log in"))
+    receiver = slack(pager)
+
+    assert (await receiver.send(notification())).text == "ok"
+    with pytest.raises(DeliveryError, match="a webhook answers ok"):
+        await receiver.send(notification())
+    await receiver.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ('{"ok":false,"error":"invalid_auth"}', Reason.AUTH),
+        ('{"ok":false,"error":"channel_not_found"}', Reason.GONE),
+        ('{"ok":false,"error":"ratelimited"}', Reason.RATE_LIMITED),
+        ('{"ok":false,"error":"internal_error"}', Reason.SERVER),
+        ('{"ok":false,"error":"msg_too_long"}', Reason.CLIENT),
+    ],
+)
+async def test_a_bots_refusal_behind_a_200_is_a_failure(pager: Pager, body: str, reason: Reason) -> None:
+    pager.answer_with(Reply(body=body))
+    receiver = slack(pager, channel="C1", http_config={"authorization": {"credentials": "xoxb-1"}})
+
+    with pytest.raises(DeliveryError) as caught:
+        await receiver.send(notification())
+    await receiver.close()
+
+    assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("tail", ["", ',"message":{"text":"' + "x" * 5000 + '"}'])
+async def test_a_bots_yes_is_a_yes_however_long(pager: Pager, tail: str) -> None:
+    pager.answer_with(Reply(body=f'{{"ok":true,"channel":"C1"{tail}}}'))
+
+    await sent(pager, notification(), channel="C1", http_config={"authorization": {"credentials": "xoxb-1"}})
+
+    assert pager.received[0].headers["authorization"] == "Bearer xoxb-1"
+
+
+async def test_a_message_refused_as_invalid_goes_out_again_as_plain_text(pager: Pager) -> None:
+    pager.answer_with(Reply(status=400, body="invalid_blocks"), 200)
+
+    body = await sent(pager, notification(), channel="#oncall")
+
+    assert set(body) == {"text", "channel"}
+    assert "PAGE: checkout: 9 of 61 Claude calls failed" in body["text"]
+    assert "req_011CSHoEeqs5C35K2UUqR7Fy" in body["text"]
+    assert PAGE_URL in body["text"]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (403, "invalid_token", Reason.AUTH),
+        (404, "no_service", Reason.GONE),
+        (410, "channel_is_archived", Reason.GONE),
+        (429, "rate_limited", Reason.RATE_LIMITED),
+        (500, "rollup_error", Reason.SERVER),
+    ],
+)
+async def test_slacks_words_are_in_the_error_and_its_address_is_not(
+    pager: Pager, caplog: pytest.LogCaptureFixture, status: int, body: str, reason: Reason
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    pager.answer_with(Reply(status=status, body=f"{body} {pager.url}{SECRET_PATH} {SECRET_PATH[-24:]}"))
+    receiver = slack(pager)
+
+    with pytest.raises(DeliveryError) as caught:
+        await receiver.send(notification())
+    await receiver.close()
+
+    assert caught.value.reason is reason
+    assert body in str(caught.value)
+    shown = f"{caught.value!r} {caught.value} {receiver!r} {vars(receiver)!r} {caplog.text}"
+    assert "s3cr3t" not in shown
+    assert "B0BBBBBBB" not in shown
+
+
+@given(one=notifications())
+def test_whatever_alerts_hold_the_message_keeps_the_limits(one: Notification) -> None:
+    body = message(one)
+
+    check_limits(json.loads(encode(body)))
+    raw = encode(body).decode()
+    assert re.findall(r"<[!@#](?!date\^)", raw) == []
+    assert not re.search(r"[\x00-\x1f\x7f-\x9f\u202e]|\\u00[01]", raw)
+
+
+@given(one=notifications())
+def test_whatever_alerts_hold_the_plain_message_keeps_the_limits(one: Notification) -> None:
+    text = plain_message(one)["text"]
+
+    assert 1 <= width(text) <= 6000
+    assert not re.findall(r"<[!@#]", text)
+
+
+@given(text=texts)
+def test_text_is_never_cut_inside_an_entity(text: str) -> None:
+    for limit in (1, 2, 7, 60):
+        shown = mrkdwn(text, limit)
+
+        assert width(shown) <= limit
+        assert re.sub(r"&(amp|lt|gt);", "", shown).count("&") == 0
