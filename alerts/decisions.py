@@ -16,6 +16,8 @@ class What(StrEnum):
     PENDING = "pending"
     CALMED = "calmed"
     FIRED = "fired"
+    KEPT = "kept"
+    HELD = "held"
     RESOLVED = "resolved"
     LONE_429 = "lone_429"
     LONE_500 = "lone_500"

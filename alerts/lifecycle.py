@@ -27,11 +27,17 @@ class State(StrEnum):
 
 
 class Change(StrEnum):
-    """What one step did to an alert."""
+    """What one step did to an alert.
+
+    `kept`: the condition stopped holding, and the alert fires on only because of
+    `keep_firing_for`; `held`: it holds again.
+    """
 
     PENDING = "pending"
     CALMED = "calmed"
     FIRED = "fired"
+    KEPT = "kept"
+    HELD = "held"
     RESOLVED = "resolved"
 
 
@@ -122,13 +128,18 @@ def _wait(alert: Alert, rule: Rule, *, holds: bool | None, now: float) -> Change
 
 
 def _keep(alert: Alert, rule: Rule, *, holds: bool | None, now: float) -> Change | None:
+    before = alert.kept_at
     if holds:
         alert.kept_at = None
     elif holds is False and alert.kept_at is None:
         alert.kept_at = now
     if holds is False and alert.kept_at is not None and now - alert.kept_at >= rule.keep_firing_for_s:
         return _resolve(alert, "recovered", now=now)
-    return _resolve(alert, "stale", now=now) if _stale(alert, rule, now) else None
+    if _stale(alert, rule, now):
+        return _resolve(alert, "stale", now=now)
+    if (before is None) == (alert.kept_at is None):
+        return None
+    return Change.HELD if alert.kept_at is None else Change.KEPT
 
 
 def _stale(alert: Alert, rule: Rule, now: float) -> bool:

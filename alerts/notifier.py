@@ -35,11 +35,13 @@ class NotifierState(msgspec.Struct):
 
     Attributes:
         firing: Alerts that fire, by fingerprint, as they were when they began.
+        kept: Those of them whose condition has stopped holding.
         told: Who was told, by fingerprint.
         held_back: Whom an inhibition holds back, with the cause's fingerprint.
     """
 
     firing: dict[str, Alert] = msgspec.field(default_factory=dict)
+    kept: set[str] = msgspec.field(default_factory=set)
     told: dict[str, Told] = msgspec.field(default_factory=dict)
     held_back: dict[str, str] = msgspec.field(default_factory=dict)
 
@@ -93,15 +95,21 @@ class Notifier:
 
     def _apply(self, transition: Transition) -> None:
         alert = transition.alert
+        name = alert.fingerprint
+        if transition.change is Change.KEPT:
+            self.state.kept.add(name)
+            return
+        self.state.kept.discard(name)
         if transition.change is Change.FIRED:
-            self.state.firing[alert.fingerprint] = alert
+            self.state.firing[name] = alert
         elif transition.change is Change.RESOLVED:
-            self.state.firing.pop(alert.fingerprint, None)
-            self.state.held_back.pop(alert.fingerprint, None)
+            self.state.firing.pop(name, None)
+            self.state.held_back.pop(name, None)
 
     def _begin(self, alert: Alert, rules: Mapping[str, Rule], now: float) -> None:
         name = alert.fingerprint
-        if name in self.state.told:
+        # What was held back while it held, and is over when its cause is, is news to nobody.
+        if name in self.state.told or name in self.state.kept:
             return
         source = inhibited_by(alert, self.state.firing.values(), self.inhibit_rules)
         if source is not None:

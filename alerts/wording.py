@@ -72,6 +72,8 @@ def summary(alert: Alert, rule: Rule) -> str:
 def measured(value: Value, rule: Rule, *, peak: bool = False) -> str:
     """Return k of n, the streak or the burn; `peak` says it is the worst of the episode."""
     text = _measured(value, rule)
+    if peak and isinstance(rule.condition, Any):
+        return f"in all {int(value.get('count', 0)):,} attempts"
     return f"at its worst {text}" if peak and text else text
 
 
