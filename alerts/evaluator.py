@@ -348,7 +348,10 @@ class Engine:
     def _new_feed(self, key: FeedKey) -> Feed:
         app, environment, model, _ = key
         labels = dict(zip(SCOPE_LABELS, key, strict=True))
-        totals = self.state.totals.setdefault((app, environment, model), Totals())
+        of_model = (app, environment, model)
+        if of_model not in self.state.totals and len(self.state.totals) >= MAX_KEYS:
+            of_model = (OVERFLOW, OVERFLOW, OVERFLOW)
+        totals = self.state.totals.setdefault(of_model, Totals())
         feed = Feed(totals=totals)
         for name, meter in self._meters.items():
             if all(m.matches(labels[m.name]) for m in meter.scope):

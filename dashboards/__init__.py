@@ -1,0 +1,1 @@
+"""Grafana dashboards, and the code that builds them: `python -m dashboards.build`."""

@@ -1,0 +1,281 @@
+"""The catalog: every claxon_* metric, named, described and read once.
+
+docs/reference/metrics.md is written from here.
+
+≠ formats, where a sample comes from.
+"""
+
+from __future__ import annotations
+
+import platform
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from claxon.taxonomy import KINDS
+
+from .metric import Chapter, Metric, Row, each, named, one, total
+from .sample import FIRING_LABELS, MAX_APPS, MAX_FIRING, MAX_MODELS, Sample
+
+APP = ("app", "environment")
+MODEL = (*APP, "model")
+
+
+def _lag(sample: Sample) -> list[Row]:
+    return [] if sample.lag_s is None else [((), sample.lag_s)]
+
+
+def _categories(_: Sample) -> list[Row]:
+    return [((category.value, kind.blame.value, str(kind.retryable).lower()), 1) for category, kind in KINDS.items()]
+
+
+def _build(_: Sample) -> list[Row]:
+    return [((_version(), platform.python_version()), 1)]
+
+
+@cache
+def _version() -> str:
+    try:
+        return version("claxon-server")
+    except PackageNotFoundError:
+        return "unknown"
+
+
+_APPS = Chapter(
+    title="What the apps' calls do",
+    about=(
+        "The engine's own counters. They are part of its state: they go on over a restart and a crash, and agree "
+        "with the event log. All categories, outcomes and kinds of an app that is known are there from 0, so the "
+        "first 401 is an increase; of an app that was never heard of before, the first events are not, for "
+        "Prometheus sees no increase from nothing (Claxon's rules do).\n\n"
+        f"Bounded: the first {MAX_MODELS:,} (app, environment, model) have series of their own, at most 30 each; all "
+        "others are added up under `(overflow)`, so sums stay right. The categories, outcomes and kinds are closed "
+        f"sets. `claxon_recent_*` have the first {MAX_APPS:,} (app, environment), the others under `(overflow)`."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_attempts_total",
+            help="Attempts, by what came of them; the category ok is a success, also a refusal.",
+            labels=(*MODEL, "category"),
+            read=each(lambda totals: named(totals.attempts)),
+        ),
+        Metric(
+            name="claxon_calls_total",
+            help="Calls that ended, by outcome: ok, failed, or exhausted (failed without a retry left). Cancelled "
+            "calls are left out; a failure that a later attempt may still take back is counted after 10 minutes.",
+            labels=(*MODEL, "outcome"),
+            read=each(lambda totals: named(totals.calls)),
+        ),
+        Metric(
+            name="claxon_absorbed_attempts_total",
+            help="Failed attempts that a later attempt of the same call followed, so that users saw nothing.",
+            labels=MODEL,
+            read=total(lambda totals: totals.absorbed),
+        ),
+        Metric(
+            name="claxon_refusals_total",
+            help="Successes in which the model refused (stop_reason refusal).",
+            labels=MODEL,
+            read=total(lambda totals: totals.refusals),
+        ),
+        Metric(
+            name="claxon_tokens_total",
+            help="Tokens, by kind: requested, input, output, cache_read or cache_write.",
+            labels=(*MODEL, "kind"),
+            read=each(lambda totals: named(totals.tokens)),
+        ),
+        Metric(
+            name="claxon_attempt_seconds_total",
+            help="Sum of the durations of the attempts that had one.",
+            labels=MODEL,
+            read=total(lambda totals: totals.seconds),
+        ),
+        Metric(
+            name="claxon_timed_attempts_total",
+            help="Attempts that had a duration; the sum of durations over this is the mean.",
+            labels=MODEL,
+            read=total(lambda totals: totals.timed),
+        ),
+        Metric(
+            name="claxon_recent_calls",
+            help="Calls in the last 5 minutes of event time, as the error rate rules count them.",
+            labels=APP,
+            read=lambda sample: [(key, counts[0]) for key, counts in sample.recent.items()],
+        ),
+        Metric(
+            name="claxon_recent_failed_calls",
+            help="Calls that failed in the last 5 minutes of event time, as the error rate rules count them.",
+            labels=APP,
+            read=lambda sample: [(key, counts[1]) for key, counts in sample.recent.items()],
+        ),
+        Metric(
+            name="claxon_category_info",
+            help="Always 1: for each category, where to look first, and whether a retry may help.",
+            labels=("category", "blame", "retryable"),
+            read=_categories,
+        ),
+    ),
+)
+
+_ALERTS = Chapter(
+    title="Alerts",
+    about=(
+        f"Bounded: one series for each rule and state, and at most {MAX_FIRING:,} for single alerts, pages first, "
+        "then the newest. Labels that a rule's `by` does not have are empty. Inhibited alerts fire too."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_alerts",
+            help="Alerts that are pending or firing; every rule is there from 0.",
+            labels=("alertname", "severity", "state"),
+            read=lambda sample: sample.alerts.items(),
+        ),
+        Metric(
+            name="claxon_alert_firing",
+            help="1 for each alert that fires; the series is gone when it does not.",
+            labels=FIRING_LABELS,
+            read=lambda sample: [(labels, 1) for labels in sample.firing],
+        ),
+        Metric(
+            name="claxon_alert_fired_timestamp_seconds",
+            help="When each alert that fires began to, in Unix time.",
+            labels=FIRING_LABELS,
+            read=lambda sample: sample.firing.items(),
+        ),
+        Metric(
+            name="claxon_unlisted_firing_alerts",
+            help="Alerts that fire and have no series of their own, for there are too many.",
+            read=one(lambda sample: sample.unlisted),
+        ),
+    ),
+)
+
+_INGEST = Chapter(
+    title="What comes in",
+    about="Counted since the process started. Without labels.",
+    metrics=(
+        Metric(
+            name="claxon_ingest_requests_total",
+            help="Bodies of events that could be read.",
+            read=one(lambda sample: sample.intake.requests),
+        ),
+        Metric(
+            name="claxon_ingest_batches_total",
+            help="Batches committed to the event log.",
+            read=one(lambda sample: sample.tally.batches),
+        ),
+        Metric(
+            name="claxon_ingest_events_total",
+            help="Events committed to the event log.",
+            read=one(lambda sample: sample.tally.events),
+        ),
+        Metric(
+            name="claxon_ingest_duplicates_total",
+            help="Events left out, for their event_id was known.",
+            read=one(lambda sample: sample.tally.duplicates),
+        ),
+        Metric(
+            name="claxon_ingest_rejected_events_total",
+            help="Events refused; the sender was told why.",
+            read=one(lambda sample: sample.intake.rejected),
+        ),
+        Metric(
+            name="claxon_ingest_dropped_fields_total",
+            help="Fields that no event has, left out and not stored.",
+            read=one(lambda sample: sample.intake.dropped_fields),
+        ),
+        Metric(
+            name="claxon_client_dropped_events_total",
+            help="Events that clients say they had to drop before they could send them.",
+            read=one(lambda sample: sample.intake.client_dropped),
+        ),
+    ),
+)
+
+_CORE = Chapter(
+    title="Claxon's core",
+    about=(
+        "Counted since the process started, but `claxon_keys_overflowed_total`, which is part of the state. "
+        "Labels are closed sets: the kinds of keys, the names of the timers and their troubles."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_commits_total",
+            help="Transactions committed.",
+            read=one(lambda sample: sample.tally.commits),
+        ),
+        Metric(
+            name="claxon_commit_failures_total",
+            help="Batches that could not be committed; their senders were told to send them again.",
+            read=one(lambda sample: sample.tally.failures),
+        ),
+        Metric(
+            name="claxon_queue_length",
+            help="Batches and questions that wait for the core.",
+            read=one(lambda sample: sample.waiting),
+        ),
+        Metric(
+            name="claxon_evaluation_lag_seconds",
+            help="How far the evaluated instant is behind the clock; half a second is usual.",
+            read=_lag,
+        ),
+        Metric(
+            name="claxon_evaluation_faults_total",
+            help="Evaluations that raised, which is a bug of Claxon.",
+            read=one(lambda sample: sample.tally.faults),
+        ),
+        Metric(
+            name="claxon_keys",
+            help="What the engine remembers, by kind: model (with counters), window, watch (rule and label set), or "
+            "call (a failure of it may be taken back).",
+            labels=("kind",),
+            read=lambda sample: named(sample.keys),
+        ),
+        Metric(
+            name="claxon_keys_overflowed_total",
+            help="Keys that were counted under (overflow), for a rule had too many.",
+            read=one(lambda sample: sample.overflowed),
+        ),
+        Metric(
+            name="claxon_snapshot_bytes",
+            help="Size of the newest snapshot; 0 before the first one of this process.",
+            read=one(lambda sample: sample.tally.snapshot_bytes),
+        ),
+        Metric(
+            name="claxon_scheduler_troubles_total",
+            help="Timers that did not run as planned: missed, overrun (the one before still ran) or error.",
+            labels=("timer", "trouble"),
+            read=lambda sample: sample.troubles.items(),
+        ),
+        Metric(
+            name="claxon_build_info",
+            help="Always 1: what runs.",
+            labels=("version", "python"),
+            read=_build,
+        ),
+    ),
+)
+
+_DELIVERY = Chapter(
+    title="Notifications",
+    about=(
+        "Counted since the process started; all outcomes of a configured receiver are there from 0. Labels: the "
+        "receivers' names and kinds in the configuration, and a closed set of outcomes."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_notifications_total",
+            help="Attempts to deliver, by outcome: delivered, or why not (auth_error, gone, client_error, "
+            "rate_limited, server_error, timeout, network).",
+            labels=("receiver", "kind", "outcome"),
+            read=lambda sample: sample.notifications.items(),
+        ),
+        Metric(
+            name="claxon_outbox_pending",
+            help="Notifications that are decided and not delivered yet.",
+            read=one(lambda sample: sample.undelivered),
+        ),
+    ),
+)
+
+CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY)
+METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)

@@ -1,0 +1,199 @@
+"""Sample: the numbers of one scrape, copied in the core's thread so that they belong together.
+
+≠ names, formats.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import islice
+from math import isfinite
+from typing import TypeAlias
+
+import msgspec
+
+from alerts.counters import Model, Totals
+from alerts.evaluator import OVERFLOW, Engine
+from alerts.lifecycle import Alert, State
+
+from ..core import Core, Tally
+from ..delivery import Deliverer
+from ..intake import Intake
+from ..receivers import Reason
+from ..scheduler import Scheduler
+from ..storage import outbox
+
+MAX_MODELS = 1_000
+"""(app, environment, model) with series of their own, the first that were seen; the others share one."""
+
+MAX_APPS = 1_000
+"""(app, environment) with series of their own; the others share one."""
+
+MAX_FIRING = 1_000
+"""Firing alerts with a series of their own: pages first, then the newest."""
+
+FIRING_LABELS = ("alertname", "severity", "app", "environment", "model", "path")
+
+OUTCOMES = ("delivered", *(reason.value for reason in Reason))
+
+Labels: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What one scrape shows.
+
+    Attributes:
+        models: Totals by (app, environment, model), at most `MAX_MODELS`.
+        more_models: Totals of the others.
+        recent: (calls, failed calls) of the last 5 minutes by (app, environment).
+        alerts: How many alerts, by (alertname, severity, state); every rule is there.
+        firing: When each firing alert fired, by the values of `FIRING_LABELS`.
+        unlisted: Firing alerts that are not in `firing`.
+        keys: How much the engine remembers, by kind.
+        overflowed: Keys that were counted under `(overflow)`.
+        tally: What the core has done.
+        intake: What the door has seen.
+        waiting: What is queued for the core.
+        lag_s: How far the engine is behind the clock; None before it was told the time.
+        notifications: Attempts to deliver by (receiver, kind, outcome); every outcome is there.
+        undelivered: Notifications in the outbox.
+        troubles: Timers that did not run as planned by (timer, trouble).
+    """
+
+    models: dict[Model, Totals]
+    more_models: list[Totals]
+    recent: dict[tuple[str, str], tuple[int, int]]
+    alerts: dict[Labels, int]
+    firing: dict[Labels, float]
+    unlisted: int
+    keys: dict[str, int]
+    overflowed: int
+    tally: Tally
+    intake: Intake
+    waiting: int
+    lag_s: float | None
+    notifications: dict[Labels, int]
+    undelivered: int
+    troubles: dict[tuple[str, str], int]
+
+
+def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler) -> Sample:
+    """Return a sample of the parts as they are now; runs in the core's thread."""
+    engine = core.engine
+    totals = engine.state.totals
+    firing = engine.firing()
+    listed = nsmallest(MAX_FIRING, firing, key=_urgency)
+    lag_s = core.lag_s
+    return Sample(
+        models={model: _copied(totals[model]) for model in islice(totals, MAX_MODELS)},
+        # Not copied: there may be tens of thousands. Their counters only grow, so a sum
+        # that another thread makes while one of them moves is right for its moment.
+        more_models=list(islice(totals.values(), MAX_MODELS, None)),
+        recent=_recent(engine),
+        alerts=_count_alerts(engine),
+        firing={_firing_labels(alert): alert.fired_at or 0.0 for alert in listed},
+        unlisted=len(firing) - len(listed),
+        keys=_count_keys(engine),
+        overflowed=engine.state.overflowed,
+        tally=copy.copy(core.tally),
+        intake=copy.copy(intake),
+        waiting=core.waiting,
+        lag_s=lag_s if isfinite(lag_s) else None,
+        notifications=_notifications(deliverer),
+        undelivered=outbox.pending(core.connection),
+        troubles=dict(scheduler.troubles),
+    )
+
+
+def with_the_rest(sample: Sample) -> Sample:
+    """Return the sample with its other models as one; beside the core's thread, for they may be many."""
+    if not sample.more_models:
+        return sample
+    rest = _merged(sample.more_models)
+    return dataclasses.replace(sample, models=sample.models | {(OVERFLOW,) * 3: rest}, more_models=[])
+
+
+def _merged(many: Iterable[Totals]) -> Totals:
+    whole = Totals()
+    for one in many:
+        _add(whole.attempts, one.attempts)
+        _add(whole.calls, one.calls)
+        _add(whole.tokens, one.tokens)
+        whole.absorbed += one.absorbed
+        whole.refusals += one.refusals
+        whole.seconds += one.seconds
+        whole.timed += one.timed
+    return whole
+
+
+def _add(into: dict[str, int], values: dict[str, int]) -> None:
+    for name, number in values.items():
+        into[name] += number
+
+
+def _copied(totals: Totals) -> Totals:
+    return msgspec.structs.replace(
+        totals, attempts=dict(totals.attempts), calls=dict(totals.calls), tokens=dict(totals.tokens), failed_at={}
+    )
+
+
+def _recent(engine: Engine) -> dict[tuple[str, str], tuple[int, int]]:
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for key, counts in engine.recent().items():
+        name = key if len(found) < MAX_APPS else (OVERFLOW, OVERFLOW)
+        calls, failed = found.get(name, (0, 0))
+        found[name] = (calls + counts[0], failed + counts[1])
+    return found
+
+
+def _count_alerts(engine: Engine) -> dict[Labels, int]:
+    found: dict[Labels, int] = {
+        (rule.alert, rule.severity, state.value): 0
+        for rule in engine.rules.values()
+        for state in (State.PENDING, State.FIRING)
+    }
+    for alert in engine.alerts():
+        if alert.state is not State.INACTIVE:
+            name = (alert.labels["alertname"], alert.labels.get("severity", ""), alert.state.value)
+            found[name] = found.get(name, 0) + 1
+    return found
+
+
+def _urgency(alert: Alert) -> tuple[bool, float]:
+    return alert.labels.get("severity") != "page", -(alert.fired_at or 0.0)
+
+
+def _firing_labels(alert: Alert) -> Labels:
+    return tuple(alert.labels.get(name, "") for name in FIRING_LABELS)
+
+
+def _count_keys(engine: Engine) -> dict[str, int]:
+    state = engine.state
+    return {
+        "model": len(state.totals),
+        "window": sum(map(len, state.series.values())),
+        "watch": sum(map(len, state.watches.values())),
+        "call": len(state.provisional.calls),
+    }
+
+
+def _notifications(deliverer: Deliverer) -> dict[Labels, int]:
+    found: dict[Labels, int] = {
+        (*_receiver_of(target), outcome): 0 for target in deliverer.integrations for outcome in OUTCOMES
+    }
+    # The event loop counts meanwhile; a copy of a dict is made in one go.
+    for (target, outcome), n in dict(deliverer.deliveries.outcomes).items():
+        name = (*_receiver_of(target), outcome)
+        found[name] = found.get(name, 0) + n
+    return found
+
+
+def _receiver_of(target: str) -> tuple[str, str]:
+    """Return the receiver's name and kind of "receiver/kind/index"; the name may hold a slash."""
+    name, kind, _ = target.rsplit("/", 2)
+    return name, kind

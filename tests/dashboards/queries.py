@@ -1,0 +1,68 @@
+"""What a dashboard asks of Prometheus: the queries of its panels, annotations and variables."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
+
+_VALUES = re.compile(r"label_values\((.+),\s*(\w+)\)")
+
+
+class Query(NamedTuple):
+    """One query.
+
+    Attributes:
+        where: The panel's title and the query's letter.
+        expr: PromQL with the dashboard's variables in it.
+        instant: Whether it asks for now only.
+    """
+
+    where: str
+    expr: str
+    instant: bool
+
+
+class Values(NamedTuple):
+    """What fills a variable: the values of a label on some series."""
+
+    variable: str
+    series: str
+    label: str
+
+
+def load(name: str) -> dict[str, Any]:
+    """Return a dashboard as it is committed."""
+    board: dict[str, Any] = json.loads((FOLDER / name).read_text(encoding="utf-8"))
+    return board
+
+
+def queries(board: dict[str, Any]) -> Iterator[Query]:
+    """Yield the queries of all panels and annotations."""
+    for panel in board["panels"]:
+        for target in panel.get("targets", []):
+            yield Query(f"{panel['title']} {target['refId']}", target["expr"], bool(target["instant"]))
+    for annotation in board["annotations"]["list"]:
+        yield Query(f"annotation {annotation['name']}", annotation["expr"], False)
+
+
+def variables(board: dict[str, Any]) -> Iterator[Values]:
+    """Yield what fills the variables, but the data source."""
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            found = _VALUES.fullmatch(variable["query"]["query"])
+            assert found is not None, variable["query"]
+            yield Values(variable["name"], found[1], found[2])
+
+
+def with_values(expr: str, *, rate_interval: str, **values: str) -> str:
+    """Return PromQL with the variables filled in as Grafana does; All (`.*`) where nothing is given."""
+    filled = expr.replace("$__rate_interval", rate_interval)
+    for name in ("app", "environment", "model"):
+        filled = re.sub(rf"\${name}\b", values.get(name, ".*").replace("\\", r"\\"), filled)
+    assert "$" not in filled, filled
+    return filled
