@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
@@ -13,6 +13,7 @@ from alerts.config import KeyConfig
 from alerts.default_rules import DEFAULT_RULES
 from alerts.notification import Notification
 from alerts.notifier import Notifier
+from alerts.rules import Rule
 
 from . import clock
 from .api import alerts as alerts_api
@@ -43,12 +44,12 @@ _log = structlog.get_logger(__name__)
 class Service:
     """All parts of one Claxon."""
 
-    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, *, rules: Iterable[Rule] = DEFAULT_RULES) -> None:
         self.settings = settings
         self.clock = clock.now
         url = loaded.config.external_url or settings.url
         notifier = Notifier(loaded.config.route, loaded.config.inhibit_rules, external_url=url)
-        self.core = Core(open_database(settings.data), DEFAULT_RULES, notifier, clock=self.clock, targets=self._targets)
+        self.core = Core(open_database(settings.data), rules, notifier, clock=self.clock, targets=self._targets)
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock)
         self.views = Views(self.core, external_url=url)
         self.intake = Intake()

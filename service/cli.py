@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     serve.set_defaults(command=_serve)
     demo = commands.add_parser("demo", help="two minutes: faults, pages, resolves, on this machine alone")
-    demo.add_argument("--fast", action="store_true", help="do not wait for the reader between the steps")
+    demo.add_argument("--exit", action="store_true", help="end after the last step, do not go on serving")
     demo.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="default: a free port of 127.0.0.1")
     demo.set_defaults(command=_demo)
     check = commands.add_parser("check", help="say all that is wrong with a configuration")
@@ -69,13 +69,13 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from .demo import run
+    from .demo.show import run
 
     try:
         host, port = parse_listen(options.listen)
+        return run(host=host, port=port, wait=not options.exit and sys.stdin.isatty())
     except SettingsError as fault:
         return _refuse([str(fault)])
-    return run(host=host, port=port, fast=options.fast)
 
 
 def _check(options: argparse.Namespace) -> int:

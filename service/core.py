@@ -22,7 +22,7 @@ from claxon.event import Event
 
 from alerts.decisions import Decision, Step, Transition, What
 from alerts.evaluator import Engine, EngineState
-from alerts.lifecycle import Alert
+from alerts.lifecycle import Alert, Change
 from alerts.notification import Notification
 from alerts.notifier import Notifier, NotifierState
 from alerts.rules import Rule
@@ -32,6 +32,8 @@ from .storage import event_log, outbox, state
 from .storage.event_log import LoggedBatch
 
 T = TypeVar("T")
+
+_AT_ONCE = frozenset({Change.FIRED, Change.RESOLVED})
 
 GROUP = 64
 """Batches that share one commit, at most."""
@@ -86,6 +88,7 @@ class Tally:
         commits: Transactions.
         failures: Batches that could not be committed.
         snapshot_bytes: Size of the newest snapshot.
+        faults: Evaluations that raised.
     """
 
     batches: int = 0
@@ -94,6 +97,7 @@ class Tally:
     commits: int = 0
     failures: int = 0
     snapshot_bytes: int = 0
+    faults: int = 0
 
 
 class Core:
@@ -148,6 +152,11 @@ class Core:
     def waiting(self) -> int:
         """How much is queued."""
         return self._queue.qsize()
+
+    @property
+    def lag_s(self) -> float:
+        """How far the engine is behind the clock, in seconds; inf before it was told the time."""
+        return max(0.0, self._clock() - self.engine.state.now)
 
     def ingest(self, work: Ingest) -> Future[str]:
         """Have a batch logged and evaluated; the future holds the answer once it is durable."""
@@ -276,6 +285,7 @@ class Core:
         try:
             self._commit(function(*arguments))
         except Exception:  # noqa: BLE001 — the thread must go on
+            self.tally.faults += 1
             _log.exception("evaluation.failed")
 
     def _commit(self, step: Step) -> None:
@@ -290,7 +300,8 @@ class Core:
                 labels=transition.alert.labels,
                 value=transition.alert.value,
             )
-        if self._changed or self._to_tell:
+        # The rest is written with the next commit; a replay would decide it again.
+        if self._to_tell or any(t.change in _AT_ONCE for t in self._changed):
             self._commit_pending()
 
     def _commit_pending(self) -> None:

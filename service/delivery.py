@@ -122,7 +122,7 @@ class Deliverer:
         except DeliveryError as fault:
             await self._failed(delivery, fault)
             return
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001
             # A row that a receiver stumbles over must not block those behind it.
             _log.exception("delivery.faulted", target=delivery.target)
             said = f"{delivery.target}: a fault of Claxon's own ({type(fault).__name__}): its log says more"

@@ -23,6 +23,7 @@ from .problems import Problem
 MAX_SENT = 16 * 1024 * 1024
 """Bytes of a body as sent."""
 
+_DRAIN = 4 * MAX_SENT
 _BUSY = 512  # batches in the queue; each waits at most for a commit or two
 _OFF_LOOP = 512 * 1024  # bytes from which a body is decoded beside the event loop
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -79,19 +80,21 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
 
 
 async def _read(request: Request) -> bytes:
-    announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > MAX_SENT:
-        raise _too_large()
+    """Return the body; one that is too large is read on for a while, so that its sender reads the answer."""
     body = bytearray()
+    size = 0
     async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_SENT:
-            raise _too_large()
+        size += len(chunk)
+        if size <= MAX_SENT:
+            body += chunk
+        elif size > _DRAIN:
+            break
+        else:
+            body.clear()
+    if size > MAX_SENT:
+        said = f"body: over {MAX_SENT} bytes: send smaller batches, or compress them"
+        raise Problem(413, said, headers={"Connection": "close"})
     return bytes(body)
-
-
-def _too_large() -> Problem:
-    return Problem(413, f"body: over {MAX_SENT} bytes: send smaller batches, or compress them")
 
 
 async def _decode(request: Request, body: bytes, received_at: float, app: str) -> Batch:
