@@ -100,6 +100,7 @@ def _walk(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], doubles: list
             key = (*at, str(name.value))
             if key in lines:
                 doubles.append(f"{path}:{name.start_mark.line + 1}: {name.value}: written twice: keep one")
+                continue
             lines[key] = name.start_mark.line + 1
             _walk(value, key, lines, doubles, path)
     elif isinstance(node, yaml.SequenceNode):

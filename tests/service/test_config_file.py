@@ -1,0 +1,140 @@
+"""The configuration file: every problem with file, line, value and remedy; nothing started."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from service.config_file import ConfigFileError, load_config
+
+GOOD = """
+external_url: https://claxon.example
+route:
+  receiver: on-call
+  routes:
+    - receiver: quiet
+      matchers: ['severity="ticket"']
+      continue: true
+receivers:
+  - name: on-call
+    webhook_configs: [{url: "http://127.0.0.1:1/hook"}]
+    pagerduty_configs: [{routing_key: 0123456789abcdef0123456789abcdef}]
+  - name: quiet
+    console_configs: [{}]
+inhibit_rules:
+  - source_matchers: ['severity="page"']
+    target_matchers: ['severity="ticket"']
+    equal: [app]
+keys:
+  - {name: ci, scope: ingest, sha256: 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08, app: shop}
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "claxon.yml"
+    path.write_text(text)
+    return path
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigFileError) as refused:
+        load_config(write(folder, text))
+    return [p.replace(str(folder), "DIR") for p in refused.value.problems]
+
+
+def test_a_good_file_is_read(tmp_path: Path) -> None:
+    loaded = load_config(write(tmp_path, GOOD))
+
+    assert list(loaded.receivers) == ["on-call/webhook/0", "on-call/pagerduty/1", "quiet/console/0"]
+    assert loaded.config.route.receivers({"severity": "ticket"}) == ["quiet"]
+    assert loaded.config.keys[0].app == "shop"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
+    assert list(load_config(write(tmp_path, text)).receivers) == ["console/console/0"]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: [", "DIR/claxon.yml:1: not valid YAML"),
+        ("- 1", "DIR/claxon.yml:1: [1]: expected a mapping of settings"),
+        ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, route, receivers"),
+        ("\nrule_files: [x]", "DIR/claxon.yml:2: rule_files: not supported yet: leave it out"),
+        ("receivers: []", "DIR/claxon.yml:1: route: missing: name the receiver"),
+        ("route: {receiver: x}\nreceivers: []", "DIR/claxon.yml:1: route.receiver: 'x': no such receiver: there are none"),
+        (GOOD + "route: {receiver: x}", "DIR/claxon.yml:21: route: written twice: keep one"),
+        (GOOD.replace("receiver: quiet", "receiver: quite"), "claxon.yml:6: route.routes[0].receiver: 'quite': no such"),
+        (GOOD.replace("continue: true", "continue: 3"), "claxon.yml:8: route.routes[0].continue: 3: true or false"),
+        (GOOD.replace("continue: true", "group_by: [app]"), "claxon.yml:8: route.routes[0].group_by: not supported yet"),
+        (GOOD.replace('severity="ticket"', "severity"), "claxon.yml:7: route.routes[0].matchers[0]: 'severity': not a matcher"),
+        (GOOD.replace('="ticket"', '=~"("'), "not a regular expression"),
+        (GOOD.replace("name: quiet", "name: on-call"), "claxon.yml:13: receivers[1].name: 'on-call': used twice"),
+        (GOOD.replace("console_configs", "pager_configs"), "claxon.yml:14: receivers[1].pager_configs: not a kind of receiver"),
+        (GOOD.replace("{url:", "{urk:"), "claxon.yml:11: receivers[0].webhook_configs[0]: urk"),
+        (GOOD.replace("http://127.0.0.1:1/hook", "ftp://x"), "claxon.yml:11: receivers[0].webhook_configs[0]: url"),
+        (GOOD.replace("https://claxon", "claxon"), "claxon.yml:2: external_url: 'claxon.example': write a URL that begins"),
+        (GOOD.replace("scope: ingest", "scope: write"), "claxon.yml:20: keys[0].scope: 'write': one of ingest, read, admin"),
+        (GOOD.replace("9f86", "xx86"), "claxon.yml:20: keys[0].sha256: not the SHA-256 of a key"),
+        (GOOD.replace("    target_matchers: ['severity=\"ticket\"']\n", ""), "claxon.yml:16: inhibit_rules[0]: source_matchers and"),
+    ],
+)  # fmt: skip
+def test_a_problem_has_file_line_value_and_remedy(tmp_path: Path, text: str, problem: str) -> None:
+    assert any(problem in found for found in problems(tmp_path, text)), problems(tmp_path, text)
+
+
+def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
+    broken = GOOD.replace("receiver: quiet", "receiver: quite").replace("scope: ingest", "scope: write")
+
+    assert len(problems(tmp_path, broken)) == 2
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigFileError, match="cannot be read"):
+        load_config(tmp_path / "none.yml")
+
+
+def test_a_secret_in_a_broken_entry_is_not_shown(tmp_path: Path) -> None:
+    secret = "0123456789abcdef0123456789abcdef"
+    text = GOOD.replace(secret, f"{secret} {secret}").replace("continue: true", "continue: 3")
+
+    assert secret not in str(problems(tmp_path, text))
+
+
+@pytest.mark.parametrize("command", [["check"], ["serve", "--listen", "127.0.0.1:0", "--config"]])
+def test_a_bad_file_ends_with_2_and_starts_nothing(tmp_path: Path, command: list[str]) -> None:
+    path = write(tmp_path, "route: {receiver: x}")
+
+    data = ["--data", str(tmp_path / "data")] if "serve" in command else []
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", *command, str(path), *data],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert f"claxon: {path}:1: route.receiver: 'x': no such receiver" in ended.stderr
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["serve", "--listen", "nowhere"], "--listen: nowhere: write HOST:PORT"),
+        (["serve", "--listen", "127.0.0.1:99999"], "--listen: 127.0.0.1:99999: write HOST:PORT"),
+        (["serve", "--listen", "0.0.0.0:0"], "anybody who reaches it could read and post"),
+        (["serve", "--listen", "127.0.0.1:0", "--data", "/proc/nowhere"], "name a folder that this user may write"),
+    ],
+)
+def test_a_bad_option_ends_with_2_and_a_remedy(arguments: list[str], said: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", *arguments], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert (ended.returncode, said in ended.stderr) == (2, True), ended.stderr
