@@ -48,16 +48,16 @@ class Totals(msgspec.Struct):
         self.attempts["ok"] += len(events)
         self.calls["ok"] += len(events)
         for event in events:
-            self._measure(event)
             if event.stop_reason == "refusal":
                 self.refusals += 1
+        self._measure(events)
 
     def fail(self, event: Event) -> bool:
         """Take one attempt that did not succeed; return whether it is alone of its category in 5 min."""
         before = self.failed_at.get(event.category, -inf)
         self.failed_at[event.category] = max(before, event.at)
         self.attempts[event.category] += 1
-        self._measure(event)
+        self._measure([event])
         if not event.final:
             self.absorbed += 1
         elif not event.provisional and event.category != "cancelled":
@@ -68,18 +68,28 @@ class Totals(msgspec.Struct):
         """Count a failed call, once it is known that nothing takes it back."""
         self.calls["exhausted" if event.exhausted else "failed"] += 1
 
-    def _measure(self, event: Event) -> None:
+    def _measure(self, events: list[Event]) -> None:
+        requested = taken = given = read = written = timed = 0
+        milliseconds = 0.0
+        for event in events:
+            if event.tokens:
+                requested += event.tokens
+            if event.input_tokens:
+                taken += event.input_tokens
+            if event.output_tokens:
+                given += event.output_tokens
+            if event.cache_read_tokens:
+                read += event.cache_read_tokens
+            if event.cache_write_tokens:
+                written += event.cache_write_tokens
+            if event.duration_ms is not None:
+                milliseconds += event.duration_ms
+                timed += 1
         tokens = self.tokens
-        if event.tokens:
-            tokens["requested"] += event.tokens
-        if event.input_tokens:
-            tokens["input"] += event.input_tokens
-        if event.output_tokens:
-            tokens["output"] += event.output_tokens
-        if event.cache_read_tokens:
-            tokens["cache_read"] += event.cache_read_tokens
-        if event.cache_write_tokens:
-            tokens["cache_write"] += event.cache_write_tokens
-        if event.duration_ms is not None:
-            self.seconds += event.duration_ms / 1000
-            self.timed += 1
+        tokens["requested"] += requested
+        tokens["input"] += taken
+        tokens["output"] += given
+        tokens["cache_read"] += read
+        tokens["cache_write"] += written
+        self.seconds += milliseconds / 1000
+        self.timed += timed

@@ -75,6 +75,8 @@ class Engine:
         # One row for all events of a batch that were passed over for the same reason.
         self._quiet: dict[tuple[str, ...], Decision] = {}
         self._alerts: dict[str, Alert] = {}
+        self._active = 0
+        self._ready_at: dict[str, int] = {}
         self._adopt()
 
     # ── the two ways in ───────────────────────────────────────────────────────
@@ -85,6 +87,7 @@ class Engine:
         First the whole seconds up to `now` are evaluated, as by `tick`.
         """
         now = self._advance(now)
+        self._ready_at.clear()
         successes: dict[FeedKey, list[Event]] = {}
         for event in events:
             if event.call_id is not None and (event.provisional or event.attempt > 1):
@@ -189,6 +192,10 @@ class Engine:
         if change is None:
             return
         self._alerts[alert.fingerprint] = alert
+        if change is Change.PENDING or (change is Change.FIRED and not rule.hold_s):
+            self._active += 1
+        elif change in (Change.CALMED, Change.RESOLVED):
+            self._active -= 1
         if change is Change.RESOLVED:
             watch.matches = 0
         self._step.transitions.append(Transition(change=change, at=now, alert=copy.deepcopy(alert)))
@@ -215,23 +222,31 @@ class Engine:
         feed = self._feed(key)
         feed.totals.succeed(events)
         newest = feed.count_successes(events)
-        for watched in feed.watched:
-            watch = watched.watch
-            if watch.streak is not None:
-                self._succeed_streak(watched, events, now)
-            elif newest > watch.other_at:
+        for watch in feed.anys:
+            if newest > watch.other_at:
                 watch.other_at = newest
-            if watch.alert is not None and watch.alert.state is not State.INACTIVE:
-                self._rouse(watched, now)
+        for watched in feed.streaks:
+            self._succeed_streak(watched, events, now)
+        if self._active:
+            for watched in feed.watched:
+                if watched.watch.active:
+                    self._rouse(watched, now)
 
     def _succeed_streak(self, watched: Watched, events: list[Event], now: float) -> None:
         streak = watched.watch.streak
         assert streak is not None
-        ready = ready_at(now, watched.settle_s)
-        quiet = streak.quiet
-        streak.succeed(ready, [e.at for e in events], observed=floor(now) + 1)
-        if not quiet:
+        ready = self._ready(watched.rule, now)
+        streak.succeed(ready, [event.at for event in events], observed=floor(now) + 1)
+        if not streak.quiet:
             self._sleep_until(watched.rule.id, watched.key, watched.watch, ready, floor(now))
+
+    def _ready(self, rule: Rule, now: float) -> int:
+        """Return from when on what is observed now counts for a streak; worked out once a batch."""
+        ready = self._ready_at.get(rule.id)
+        if ready is None:
+            assert isinstance(rule.condition, Consecutive)
+            ready = self._ready_at[rule.id] = ready_at(now, rule.condition.settle_s)
+        return ready
 
     def _fail(self, event: Event, now: float) -> None:
         feed = self._feed((event.app, event.environment, event.model, event.path))
@@ -251,7 +266,7 @@ class Engine:
             self._match_any(watched, event, now, matches=matches)
         elif matches and isinstance(rule.condition, Consecutive):
             assert watch.streak is not None
-            ready = ready_at(now, watched.settle_s)
+            ready = self._ready(rule, now)
             watch.streak.fail(Failure(ready, event.at, event.call_id or ""))
             watched.gather(event)
             self._sleep_until(rule.id, watched.key, watch, ready, floor(now))
@@ -359,7 +374,7 @@ class Engine:
         for rule in self.rules.values():
             if all(m.matches(labels[m.name]) for m in rule.scope):
                 series_key = self._key(meter_of(rule), rule.by, labels)
-                feed.watched.append(self._watched(rule, series_key))
+                feed.watch(self._watched(rule, series_key))
         return feed
 
     def _key(self, meter: str, by: tuple[str, ...], labels: Labels) -> Key:
@@ -402,6 +417,7 @@ class Engine:
             for key, watch in watches.items():
                 if watch.alert is not None and (watch.alert.episode or watch.active):
                     self._alerts[watch.alert.fingerprint] = watch.alert
+                self._active += watch.active
                 if watch.wake is not None:
                     self._due.append((watch.wake, rule_id, key))
         heapq.heapify(self._due)

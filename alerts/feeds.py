@@ -17,7 +17,7 @@ from .evidence import Evidence
 from .labels import Labels
 from .matchers import Matcher
 from .meters import Series
-from .rules import Budget, Consecutive, ErrorRate, Rule
+from .rules import Any, Budget, Consecutive, ErrorRate, Rule
 from .watches import Watch
 from .windows import ATTEMPTS, CALLS, ERRORS, EXHAUSTED, FAILED
 
@@ -73,12 +73,6 @@ class Watched:
     series: Series
     labels: Labels
 
-    @property
-    def settle_s(self) -> float:
-        """How long a failure waits for successes that lie before it."""
-        condition = self.rule.condition
-        return condition.settle_s if isinstance(condition, Consecutive) else 0.0
-
     def counts(self, event: Event) -> bool:
         """Whether a failed attempt speaks for the rule's condition."""
         match self.rule.condition:
@@ -115,6 +109,16 @@ class Feed:
     totals: Totals
     series: list[tuple[Series, tuple[Matcher, ...]]] = field(default_factory=list)
     watched: list[Watched] = field(default_factory=list)
+    streaks: list[Watched] = field(default_factory=list)
+    anys: list[Watch] = field(default_factory=list)
+
+    def watch(self, watched: Watched) -> None:
+        """Add a rule that looks at these events."""
+        self.watched.append(watched)
+        if isinstance(watched.rule.condition, Consecutive):
+            self.streaks.append(watched)
+        elif isinstance(watched.rule.condition, Any):
+            self.anys.append(watched.watch)
 
     def count_successes(self, events: list[Event]) -> float:
         """Count successes of one batch; return the newest `at`."""

@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx2
 from playwright.sync_api import Browser, sync_playwright
+from small_png import shrink
 
 from service import clock
 from service.app import Service
@@ -132,11 +133,9 @@ class Stage:
     def fingerprint(self, alertname: str, app: str) -> str:
         """Return the fingerprint of an alert that fires."""
         found = self._client.get("/v1/alerts").json()["alerts"]
-        labels = {a["alert"]["fingerprint"]: a["alert"]["labels"] for a in found}
+        labels = {str(a["alert"]["fingerprint"]): a["alert"]["labels"] for a in found}
         return next(
-            f
-            for f, at in labels.items()
-            if (at["alertname"], at["app"], at["severity"]) == (alertname, app, "page")
+            f for f, at in labels.items() if (at["alertname"], at["app"], at["severity"]) == (alertname, app, "page")
         )
 
     def acknowledge(self, fingerprint: str, name: str) -> None:
@@ -178,6 +177,7 @@ def shoot(browser: Browser, url: str, path: Path, *, width: int, height: int, da
     page.goto(url)
     page.screenshot(path=path)
     context.close()
+    shrink(path)
     print(f"{path}: {path.stat().st_size // 1024} KiB")  # noqa: T201 — a script's answer
 
 
@@ -193,8 +193,8 @@ def main() -> None:
         burning = claxon.fingerprint("ClaudeErrorRate", "checkout")
         claxon.acknowledge(claxon.fingerprint("ClaudeAuthError", "nightly-batch"), "Grace")
         claxon.wind_to(AT_NIGHT + 25)
-        shoot(browser, claxon.url, folder / "now.png", width=1100, height=1500)
-        shoot(browser, claxon.url, folder / "dark.png", width=1100, height=1500, dark=True)
+        shoot(browser, claxon.url, folder / "now.png", width=1100, height=1700)
+        shoot(browser, claxon.url, folder / "dark.png", width=1100, height=1700, dark=True)
         shoot(browser, claxon.url, folder / "phone.png", width=390, height=844, dark=True)
         shoot(browser, f"{claxon.url}/alerts/{burning}", folder / "alert.png", width=1100, height=1700)
         browser.close()

@@ -189,7 +189,9 @@ def test_a_disk_that_is_full_answers_507_and_loses_nothing_that_was_acknowledged
         claxon.post([OK | {"app": "before"}])
         claxon.core(lambda: claxon.service.core.connection.execute("PRAGMA max_page_count = 1"))
 
-        status, answer, headers = claxon.post([OK | {"app": "during", "call_id": f"{i * 7919:0100d}"} for i in range(5000)])
+        status, answer, headers = claxon.post(
+            [OK | {"app": "during", "call_id": f"{i * 7919:0100d}"} for i in range(5000)]
+        )
 
         assert status == 507, answer
         assert "disk: full" in answer["detail"]

@@ -1,0 +1,14 @@
+"""The on-call page: what the views hold, as HTML that a tired person can trust.
+
+    gather.py     asks the core for all that one page shows, in one go
+    now.py        the front page: what is said of all alerts and apps together
+    alert.py      one alert's page: evidence, request ids, who was told
+    chart.py      the last hour as the geometry of two charts
+    words.py      rules, blame and decisions in words
+    format.py     times, durations, numbers; foreign text made harmless
+    render.py     Jinja2, and the headers every page has
+    assets.py     style sheet, script and icons, with a version in their address
+    templates/ static/
+
+≠ how an alert is decided, SQL.
+"""

@@ -1,0 +1,118 @@
+"""All that one page shows, gathered in one go, so that no two parts of a page contradict each other.
+
+Every function runs in the core's thread, and so must be short.
+
+≠ HTML.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from alerts.rules import ErrorRate
+
+from ..core import Core
+from ..storage.outbox import DeliveryRow
+from ..views import AlertPage, NowView, Views
+from .chart import THRESHOLD
+
+RECENT_S = 86_400.0
+"""How long a delivery that was given up is warned of."""
+
+_IN_FLIGHT_S = 10.0  # a first try may take so long before anybody worries
+_LOOK_AT = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Troubles:
+    """Notifications that did not reach anybody, newest first.
+
+    Attributes:
+        waiting: Were tried in vain, or wait for too long, and will be tried again.
+        given_up: Will not, in the last day.
+        undelivered: How many wait in all.
+    """
+
+    waiting: list[DeliveryRow]
+    given_up: list[DeliveryRow]
+    undelivered: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Now:
+    """What the front page shows."""
+
+    view: NowView
+    troubles: Troubles
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class One:
+    """What an alert's page shows.
+
+    Attributes:
+        page: The alert.
+        firing: How many alerts fire in all.
+        held_back_by: (fingerprint, name) of the alert that holds this one back.
+        holds_back: The same of those that this one holds back.
+    """
+
+    page: AlertPage
+    firing: int
+    held_back_by: tuple[str, str] | None
+    holds_back: list[tuple[str, str]]
+
+
+def now(core: Core, views: Views, *, clock: float) -> Now:
+    """Return what the front page shows."""
+    view = views.now()
+    return Now(view=view, troubles=_troubles(views, view.undelivered, clock), threshold=_threshold(core))
+
+
+def one(core: Core, views: Views, *, fingerprint: str) -> One | None:
+    """Return what an alert's page shows; None if it never fired."""
+    page = views.alert(fingerprint)
+    if page is None:
+        return None
+    held_back = core.notifier.state.held_back
+    source = held_back.get(fingerprint)
+    return One(
+        page=page,
+        firing=len(core.engine.firing()),
+        held_back_by=(source, _name(core, source)) if source is not None else None,
+        holds_back=[(name, _full_name(core, name)) for name, by in held_back.items() if by == fingerprint],
+    )
+
+
+def firing(core: Core) -> int:
+    """Return how many alerts fire."""
+    return len(core.engine.firing())
+
+
+def _name(core: Core, fingerprint: str) -> str:
+    alert = core.engine.find(fingerprint)
+    return alert.labels["alertname"] if alert is not None else fingerprint
+
+
+def _full_name(core: Core, fingerprint: str) -> str:
+    """Return name and severity: one rule may hold a page and a ticket."""
+    alert = core.engine.find(fingerprint)
+    severity = alert.labels.get("severity", "") if alert is not None else ""
+    return f"{_name(core, fingerprint)} ({severity})" if severity else _name(core, fingerprint)
+
+
+def _troubles(views: Views, undelivered: int, clock: float) -> Troubles:
+    rows = views.deliveries(limit=_LOOK_AT)
+    waiting = [r for r in rows if r.state == "pending" and (r.attempts or clock - r.created_at > _IN_FLIGHT_S)]
+    given_up = [r for r in rows if r.state == "failed" and clock - (r.ended_at or r.created_at) < RECENT_S]
+    seen = sum(1 for r in rows if r.state == "pending")
+    # What is not among the newest rows has waited long enough to be worth a word.
+    late = len(waiting) + max(0, undelivered - seen)
+    return Troubles(waiting=waiting, given_up=given_up, undelivered=late)
+
+
+def _threshold(core: Core) -> float:
+    """Return the least error rate that a rule asks about."""
+    conditions = [rule.condition for rule in core.engine.rules.values()]
+    return min((c.above for c in conditions if isinstance(c, ErrorRate)), default=THRESHOLD)

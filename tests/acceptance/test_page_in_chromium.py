@@ -1,0 +1,308 @@
+"""The on-call page in a real browser, against a real `claxon serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.support.peers import CHROMIUM_ARGUMENTS, chromium_path, free_port
+
+pytestmark = pytest.mark.peer("chromium")
+
+ROOT = Path(__file__).parents[2]
+READY_S = 30
+WITHIN_MS = 6000
+"""The page renews itself every 5 s; a fault must be on it within 6."""
+
+PHONE = {"width": 360, "height": 740}
+DESK = {"width": 1200, "height": 900}
+Scheme = Literal["light", "dark"]
+
+# Blocks the proxies of the environment: all of this happens on this machine.
+_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class Claxon:
+    """A server process."""
+
+    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+        self.url = url
+        self.process = process
+
+    def post(self, *events: dict[str, Any]) -> None:
+        """Post events."""
+        body = json.dumps([{"model": "claude-sonnet-5", **event} for event in events]).encode()
+        request = urllib.request.Request(
+            f"{self.url}/v1/events", body, {"Content-Type": "application/json"}, method="POST"
+        )
+        with _opener.open(request, timeout=10) as answer:
+            assert answer.status == 202
+
+    def end(self) -> None:
+        """End this process, by its own id."""
+        self.process.terminate()
+        try:
+            self.process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(timeout=10)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[Claxon]:
+    """Run `claxon serve` until the block ends."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "service",
+        "serve",
+        "--listen",
+        f"127.0.0.1:{port}",
+        "--data",
+        str(folder / "data"),
+    ]
+    keyless = {name: value for name, value in os.environ.items() if not name.startswith("CLAXON_")}
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=keyless, stdout=log, stderr=subprocess.STDOUT)
+    claxon = Claxon(f"http://127.0.0.1:{port}", process)
+    try:
+        _wait_until_ready(claxon, folder / "log")
+        yield claxon
+    finally:
+        claxon.end()
+
+
+def _wait_until_ready(claxon: Claxon, log: Path) -> None:
+    deadline = time.monotonic() + READY_S
+    while time.monotonic() < deadline:
+        assert claxon.process.poll() is None, log.read_text("utf-8", "replace")[-2000:]
+        try:
+            with _opener.open(f"{claxon.url}/-/ready", timeout=1):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(f"not ready after {READY_S} s: {log.read_text('utf-8', 'replace')[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(CHROMIUM_ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def claxon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Claxon]:
+    """One server for the tests that do not end it; each test has an app of its own."""
+    with served(tmp_path_factory.mktemp("claxon")) as running:
+        yield running
+
+
+@contextmanager
+def opened(
+    browser: Browser,
+    url: str,
+    *,
+    size: dict[str, int] = DESK,
+    scheme: Scheme = "light",
+    script: bool = True,
+) -> Iterator[Page]:
+    """Open an address; fail when the browser complained, as it does when the policy forbids something."""
+    complaints: list[str] = []
+
+    def note(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    context = browser.new_context(
+        viewport={"width": size["width"], "height": size["height"]}, color_scheme=scheme, java_script_enabled=script
+    )
+    page = context.new_page()
+    page.on("console", note)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(url)
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def rejected(app: str) -> dict[str, Any]:
+    return {"app": app, "environment": "prod", "status": 401, "request_id": f"req_{app}"}
+
+
+def alert_url(page: Page, app: str) -> str:
+    """Return the address of an app's alert, from the front page."""
+    page.reload()
+    return str(
+        page.get_by_role("link", name=f"{app} (prod): the Claude API rejects the key", exact=True).evaluate(
+            "e => e.href"
+        )
+    )
+
+
+def test_a_fault_is_on_the_page_within_six_seconds_and_without_a_reload(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path) as claxon, opened(browser, claxon.url) as page:
+        expect(page).to_have_title("(0) Claxon")
+        expect(page.get_by_role("heading", level=1)).to_have_text("All is quiet")
+        page.evaluate("window.neverReloaded = true")
+
+        claxon.post(rejected("checkout"))
+
+        expect(page).to_have_title("(1) Claxon", timeout=WITHIN_MS)
+        expect(page.get_by_text("checkout (prod): the Claude API rejects the key").first).to_be_visible()
+        expect(page.get_by_text("req_checkout")).to_be_visible()
+        assert page.evaluate("window.neverReloaded")
+        assert "firing.svg" in str(page.locator("link[rel=icon]").get_attribute("href"))
+
+
+def test_a_page_whose_server_is_gone_says_that_it_is_old(browser: Browser, tmp_path: Path) -> None:
+    """What was true a minute ago must not look as if it were true now."""
+    context = browser.new_context()
+    page = context.new_page()
+    with served(tmp_path) as claxon:
+        page.goto(claxon.url)
+        expect(page.locator("#live")).to_have_text("Live, every 5 s")
+
+    expect(page.locator("#live")).to_contain_text("what you see is old", timeout=12_000)
+    expect(page.locator("html")).to_have_class("scripted stale")
+    context.close()
+
+
+def test_acknowledging_takes_a_name_and_one_press(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("ack"))
+    with opened(browser, claxon.url) as page:
+        page.goto(alert_url(page, "ack"))
+        page.get_by_label("Your name").fill("Ada")
+        page.get_by_role("button", name="Acknowledge").click()
+
+        expect(page.get_by_text("Acknowledged by Ada")).to_be_visible()
+        expect(page.get_by_role("button", name="Take over")).to_be_visible()
+        page.get_by_role("link", name="All alerts").click()
+        expect(page.get_by_text("Acknowledged by Ada")).to_be_visible()
+
+
+def test_what_somebody_types_is_not_taken_away(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("typing"))
+    with opened(browser, claxon.url) as page:
+        page.goto(alert_url(page, "typing"))
+        name = page.get_by_label("Your name")
+        name.fill("Ad")
+
+        expect(page.locator("#live")).to_contain_text("Paused while you type", timeout=WITHIN_MS)
+        expect(name).to_have_value("Ad")
+        expect(name).to_be_focused()
+
+
+def test_without_javascript_everything_can_be_read_and_acknowledged(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("plain"))
+    with opened(browser, claxon.url, script=False) as page:
+        expect(page.get_by_text("reload for the present")).to_be_visible()
+        assert page.locator("noscript meta[http-equiv=refresh]").count() == 1
+        page.get_by_role("link", name="Acknowledge plain (prod): the Claude API rejects the key").click()
+        page.get_by_label("Your name").fill("Grace")
+        page.get_by_role("button", name="Acknowledge").click()
+
+        expect(page.get_by_text("Acknowledged by Grace")).to_be_visible()
+
+
+def test_a_phone_needs_no_sideways_scroll_and_has_room_for_a_thumb(browser: Browser, claxon: Claxon) -> None:
+    """Also with words that have no place to break, which is what events may hold."""
+    long = {"app": "W" * 64, "environment": "M" * 64, "model": "Q" * 128, "path": "/" + "w" * 199}
+    failed = {"status": 500, "error_type": "X" * 200, "error_message": "<b>" + "W" * 480, "request_id": "r" * 128}
+    claxon.post(rejected("thumb"), *[{**long, **failed, "call_id": f"c{n}"} for n in range(6)])
+    with opened(browser, claxon.url, size=PHONE) as page:
+        expect(page.get_by_text("server errors in a row").first).to_be_visible(timeout=WITHIN_MS)
+        addresses = [claxon.url, *_hrefs(page, "main h3 a")]
+        assert len(addresses) >= 4
+        for address in addresses:
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], address
+            assert page.evaluate(_SMALL_TARGETS) == [], address
+
+
+def test_a_wide_screen_needs_no_sideways_scroll_either(browser: Browser, claxon: Claxon) -> None:
+    with opened(browser, claxon.url) as page:
+        for address in [claxon.url, *_hrefs(page, "main h3 a")]:
+            page.goto(address)
+            assert page.evaluate("document.documentElement.scrollWidth") == DESK["width"], address
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_word_has_the_contrast_that_wcag_asks_for(browser: Browser, claxon: Claxon, scheme: Scheme) -> None:
+    claxon.post(rejected("contrast"), *[{"app": "contrast", "environment": "prod", "status": 500}] * 12)
+    with opened(browser, claxon.url, scheme=scheme) as page:
+        for address in (claxon.url, alert_url(page, "contrast")):
+            page.goto(address)
+            assert page.evaluate(_LOW_CONTRAST) == [], address
+        dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert (dark == "rgb(13, 16, 20)") == (scheme == "dark")
+
+
+def test_the_keyboard_reaches_the_first_alert_and_shows_where_it_is(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("keyboard"))
+    with opened(browser, claxon.url) as page:
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        focused = page.evaluate(
+            "[document.activeElement.closest('main') !== null, getComputedStyle(document.activeElement).outlineStyle]"
+        )
+
+    assert focused == [True, "solid"]
+
+
+def _hrefs(page: Page, selector: str) -> list[str]:
+    return [str(href) for href in page.locator(selector).evaluate_all("links => links.map(a => a.href)")]
+
+
+_SMALL_TARGETS = """
+() => [...document.querySelectorAll("main .button, main button, main input, main summary")]
+  .map((e) => [e.textContent.trim().slice(0, 40), Math.round(e.getBoundingClientRect().height)])
+  .filter(([, height]) => height > 0 && height < 44)
+"""
+
+# WCAG 2.2, 1.4.3: 4.5 to 1, or 3 to 1 for large text. Backgrounds are looked up through transparent parents.
+_LOW_CONTRAST = """
+() => {
+  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const ground = (e) => {
+    for (; e; e = e.parentElement) {
+      const colour = rgb(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const low = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    const words = walker.currentNode.textContent.trim();
+    if (!words || e.closest("svg, .unseen, noscript") || !e.getClientRects().length) continue;
+    const style = getComputedStyle(e);
+    const [a, b] = [light(rgb(style.color)), light(ground(e))].sort((x, y) => y - x);
+    const size = parseFloat(style.fontSize);
+    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
+    const ratio = (a + 0.05) / (b + 0.05);
+    if (ratio < (large ? 3 : 4.5)) low.add(`${ratio.toFixed(2)}: ${words.slice(0, 40)}`);
+  }
+  return [...low];
+}
+"""
