@@ -17,7 +17,7 @@ from .counters import Totals
 from .decisions import Decision, Step, Transition, What
 from .feeds import Feed, FeedKey, Meter, Watched, meter_of, meters
 from .labels import Labels, fingerprint
-from .lifecycle import Alert, Change, State, advance, next_timer
+from .lifecycle import Alert, Change, State, advance, timers
 from .meters import Series, new_series
 from .provisional import LIMIT, Provisional
 from .rules import SCOPE_LABELS, Any, Consecutive, Rule
@@ -180,9 +180,9 @@ class Engine:
         if value and holds is not None:
             alert.value = value
         self._move(rule, watch, alert, holds=holds, now=g)
-        timers = [rollover(rule, watch, series, g), next_timer(alert, rule)]
+        instants = [rollover(rule, watch, series, g), *timers(alert, rule)]
         # A timer that has passed waits for evidence, which wakes the key itself.
-        ahead = [t for t in timers if t is not None and t > g]
+        ahead = [t for t in instants if t is not None and t > g]
         self._sleep_until(rule_id, key, watch, min(ahead, default=None), g)
 
     def _move(self, rule: Rule, watch: Watch, alert: Alert, *, holds: bool | None, now: float) -> None:
@@ -268,10 +268,10 @@ class Engine:
             assert watch.streak is not None
             ready = self._ready(rule, now)
             watch.streak.fail(Failure(ready, event.at, event.call_id or ""))
-            watched.gather(event)
+            watched.gather(event, now)
             self._sleep_until(rule.id, watched.key, watch, ready, floor(now))
         elif matches:
-            watched.gather(event)
+            watched.gather(event, now)
         if watch.active or (matches and watched.worth_a_look()):
             self._rouse(watched, now)
 
@@ -283,7 +283,7 @@ class Engine:
         if event.at + rule.stale_after_s <= now:
             self._decide(What.LATE, now, watched.labels, {"age_s": now - event.at}, note=rule.alert)
             return
-        watched.gather(event)
+        watched.gather(event, now)
         watch.matches += 1
         watch.matched_at = max(watch.matched_at, event.at)
         alert = watch.alert = watch.alert or _new_alert(rule, watched.key)
@@ -294,9 +294,10 @@ class Engine:
         self._move(rule, watch, alert, holds=True, now=now)
 
     def _take_back(self, event: Event, now: float) -> None:
-        failure = self.state.provisional.meet(event, now)
-        if failure is None:
-            return
+        for failure in self.state.provisional.meet(event, now):
+            self._absorb(failure, now)
+
+    def _absorb(self, failure: Event, now: float) -> None:
         feed = self._feed((failure.app, failure.environment, failure.model, failure.path))
         feed.take_back(failure)
         feed.totals.absorbed += 1

@@ -82,8 +82,10 @@ class Watched:
                 return False
         return matches_failure(self.rule.failures, event)
 
-    def gather(self, event: Event) -> None:
-        """Keep a failure as evidence."""
+    def gather(self, event: Event, now: float) -> None:
+        """Keep a failure as evidence, unless it is too old for anything to begin on it."""
+        if event.at + self.rule.stale_after_s <= now:
+            return
         watch = self.watch
         evidence = watch.evidence
         if evidence is None or (not watch.active and event.at - evidence.last_at > _HEALTHY_AFTER_S):

@@ -92,7 +92,9 @@ def advance(alert: Alert, rule: Rule, *, holds: bool | None, now: float) -> Chan
     """
     match alert.state:
         case State.INACTIVE:
-            return _begin(alert, rule, now=now) if holds else None
+            # What nobody has failed at for so long is no news, whatever a long window still holds.
+            old = now - alert.evidence.last_at >= rule.stale_after_s
+            return _begin(alert, rule, now=now) if holds and not old else None
         case State.PENDING:
             return _wait(alert, rule, holds=holds, now=now)
         case State.FIRING:
@@ -154,13 +156,13 @@ def _resolve(alert: Alert, reason: str, *, now: float) -> Change:
     return Change.RESOLVED
 
 
-def next_timer(alert: Alert, rule: Rule) -> float | None:
-    """Return when time alone may move the alert next; None when only events can."""
+def timers(alert: Alert, rule: Rule) -> list[float]:
+    """Return the instants at which time alone may move the alert; those that have passed too."""
     if alert.state is State.INACTIVE:
-        return None
-    timers = [alert.last_at + rule.stale_after_s]
+        return []
+    found = [alert.last_at + rule.stale_after_s]
     if alert.state is State.PENDING and alert.active_at is not None:
-        timers.append(alert.active_at + rule.hold_s)
+        found.append(alert.active_at + rule.hold_s)
     if alert.kept_at is not None:
-        timers.append(alert.kept_at + rule.keep_firing_for_s)
-    return min(timers)
+        found.append(alert.kept_at + rule.keep_firing_for_s)
+    return found

@@ -14,35 +14,33 @@ LIMIT = 65_536
 
 
 class Remembered(msgspec.Struct):
-    """What is known of a call: its highest attempt, when it was last heard of, its failure that may be taken back."""
+    """What is known of a call: its highest attempt, when it was last heard of, its failures that may be taken back."""
 
     attempt: int
     met_at: float = 0.0
-    failure: Event | None = None
+    failures: list[Event] = msgspec.field(default_factory=list)
 
 
 class Provisional(msgspec.Struct):
-    """The calls that are remembered, oldest first."""
+    """The calls that are remembered, the one that was heard of last at the end."""
 
     calls: dict[str, Remembered] = msgspec.field(default_factory=dict)
 
-    def meet(self, event: Event, now: float) -> Event | None:
-        """Take an attempt; return the earlier failure that it takes back, if it does.
+    def meet(self, event: Event, now: float) -> list[Event]:
+        """Take an attempt; return the earlier failures that it takes back.
 
         An attempt that a higher one of its call preceded is marked as absorbed.
         """
         name = f"{event.app}\0{event.environment}\0{event.call_id}"
-        known = self.calls.pop(name, None)
-        taken_back: Event | None = None
-        if known is None:
-            known = Remembered(attempt=event.attempt)
-        elif event.attempt > known.attempt:
-            taken_back, known.failure = known.failure, None
+        known = self.calls.pop(name, None) or Remembered(attempt=event.attempt)
+        taken_back: list[Event] = []
+        if event.attempt > known.attempt:
+            taken_back, known.failures = known.failures, []
             known.attempt = event.attempt
-        elif event.provisional:
+        elif event.attempt < known.attempt and event.provisional:
             event.final, event.provisional = False, False
         if event.provisional:
-            known.failure = event
+            known.failures.append(event)
         known.met_at = now
         self.calls[name] = known
         return taken_back
@@ -58,6 +56,5 @@ class Provisional(msgspec.Struct):
             if known.met_at >= before and len(self.calls) <= LIMIT:
                 break
             del self.calls[name]
-            if known.failure is not None:
-                stand.append(known.failure)
+            stand += known.failures
         return stand

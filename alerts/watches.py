@@ -135,7 +135,9 @@ def rollover(rule: Rule, watch: Watch, series: Series, g: int) -> int | None:
             return _budget_rollover(rule, budget, watch, series, g)
         case Consecutive():
             assert watch.streak is not None
-            return watch.streak.next_ready()
+            # A run that is over when it is met holds for that one second only.
+            over = watch.active and not watch.streak.met and watch.alert is not None and watch.alert.kept_at is None
+            return g + 1 if over else watch.streak.next_ready()
     return None
 
 

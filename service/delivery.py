@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -111,10 +112,10 @@ class Deliverer:
             await self._deliver(due)
             return
         pause = _IDLE_S if next_at is None else min(max(next_at - now, 0.01), _IDLE_S)
-        try:
-            await asyncio.wait_for(wake.wait(), pause)
-        except TimeoutError:
-            return
+        # Not wait_for: until 3.12 it can swallow the cancellation that ends the worker.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(pause):
+                await wake.wait()
 
     async def _deliver(self, delivery: Delivery) -> None:
         try:

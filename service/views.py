@@ -105,12 +105,11 @@ class Views:
         """Return the front page."""
         firing = [self._view(alert) for alert in self._core.engine.firing()]
         firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
-        past = state.load_episodes(self._core.connection, limit=50)
-        resolved = [self._view(alert) for alert in past if alert.state is not State.FIRING]
+        resolved = [self._view(alert) for alert in state.load_resolved(self._core.connection, limit=20)]
         return NowView(
             at=self._core.engine.state.now,
             firing=firing,
-            resolved=sorted(resolved, key=lambda v: -(v.alert.resolved_at or 0))[:20],
+            resolved=resolved,
             apps=self._apps(),
             undelivered=outbox.pending(self._core.connection),
         )

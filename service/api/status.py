@@ -29,7 +29,8 @@ async def ready(request: Request) -> Response:
     """Answer 503 when the core does not answer within a second."""
     service = request.app.state.service
     try:
-        await asyncio.wait_for(asyncio.wrap_future(service.core.submit(lambda: None)), 1)
+        async with asyncio.timeout(1):
+            await asyncio.wrap_future(service.core.submit(lambda: None))
     except TimeoutError as fault:
         raise Problem(503, "core: busy: try again in a second", headers={"Retry-After": "1"}) from fault
     return Response("ready\n", media_type="text/plain")

@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS episodes (
   fingerprint TEXT NOT NULL, episode INTEGER NOT NULL, fired_at REAL NOT NULL, resolved_at REAL, alert TEXT NOT NULL,
   PRIMARY KEY (fingerprint, episode)
 ) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS episodes_fired ON episodes (fired_at);
+CREATE INDEX IF NOT EXISTS episodes_resolved ON episodes (resolved_at);
 CREATE TABLE IF NOT EXISTS ledger (id INTEGER PRIMARY KEY, at REAL NOT NULL, what TEXT NOT NULL, subject TEXT NOT NULL, row TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS ledger_subject ON ledger (subject, id);
 -- state: pending, delivered, failed (will not be tried again), cancelled (an end whose beginning nobody took).

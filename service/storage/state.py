@@ -62,12 +62,20 @@ def save_episode(connection: sqlite3.Connection, alert: Alert) -> None:
     connection.execute("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?, ?, ?)", row)
 
 
-def load_episodes(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[Alert]:
-    """Return episodes, newest first, of one alert or of all."""
-    where, values = ("WHERE fingerprint = ?", [fingerprint]) if fingerprint is not None else ("", [])
-    query = f"SELECT alert FROM episodes {where} ORDER BY fired_at DESC LIMIT ?"  # noqa: S608 — no value is spliced in
-    rows = connection.execute(query, (*values, limit)).fetchall()
-    return [msgspec.json.decode(row[0], type=Alert) for row in rows]
+def load_episodes(connection: sqlite3.Connection, *, limit: int, fingerprint: str) -> list[Alert]:
+    """Return the episodes of an alert, newest first."""
+    query = "SELECT alert FROM episodes WHERE fingerprint = ? ORDER BY episode DESC LIMIT ?"
+    return _alerts(connection.execute(query, (fingerprint, limit)))
+
+
+def load_resolved(connection: sqlite3.Connection, *, limit: int) -> list[Alert]:
+    """Return the episodes that ended, those that ended last first."""
+    query = "SELECT alert FROM episodes WHERE resolved_at IS NOT NULL ORDER BY resolved_at DESC LIMIT ?"
+    return _alerts(connection.execute(query, (limit,)))
+
+
+def _alerts(rows: sqlite3.Cursor) -> list[Alert]:
+    return [msgspec.json.decode(row[0], type=Alert) for row in rows.fetchall()]
 
 
 def add_decisions(connection: sqlite3.Connection, decisions: list[Decision]) -> None:
