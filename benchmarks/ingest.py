@@ -21,9 +21,9 @@ from typing import Any
 import msgspec
 import psutil
 import zstandard
+from claxon.event import Event
 
 from benchmarks.server import Server
-from claxon.event import Event
 
 
 def make_events(n: int, *, seed: int, failing: float = 0.03) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--batch", type=int, default=500)
-    parser.add_argument("--connections", type=int, default=2)
+    parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--zstd", action="store_true")
     options = parser.parse_args()
     for name, figure in measure(options).items():

@@ -67,6 +67,7 @@ class Ingest:
         app: The app of events that name none.
         key: Makes a re-post harmless; None where the sender gave none.
         answer: What the sender is told once it is durable; the first answer for a re-post.
+        client_dropped: Events that the sender says it gave up before this batch.
     """
 
     batch: Batch
@@ -74,6 +75,7 @@ class Ingest:
     app: str
     key: str | None
     answer: str
+    client_dropped: int = 0
     done: Future[str] = field(default_factory=Future)
 
 
@@ -85,6 +87,7 @@ class Tally:
         batches: Committed to the log.
         events: In them.
         duplicates: Events left out, as their id was known.
+        client_dropped: Events that clients gave up before they were sent.
         commits: Transactions.
         failures: Batches that could not be committed.
         snapshot_bytes: Size of the newest snapshot.
@@ -94,6 +97,7 @@ class Tally:
     batches: int = 0
     events: int = 0
     duplicates: int = 0
+    client_dropped: int = 0
     commits: int = 0
     failures: int = 0
     snapshot_bytes: int = 0
@@ -156,7 +160,7 @@ class Core:
     @property
     def lag_s(self) -> float:
         """How far the engine is behind the clock, in seconds; inf before it was told the time."""
-        return max(0.0, self._clock() - self.engine.state.now)
+        return max(0.0, self._clock() - self.engine.now)
 
     def ingest(self, work: Ingest) -> Future[str]:
         """Have a batch logged and evaluated; the future holds the answer once it is durable."""
@@ -213,7 +217,7 @@ class Core:
         return group, None
 
     def _ingest(self, group: list[Ingest]) -> None:
-        now = max(self._clock(), self.engine.state.now)
+        now = max(self._clock(), self.engine.now)
         logged: list[tuple[int, list[Event]]] = []
         answers: list[str] = []
         flushed = False
@@ -258,6 +262,7 @@ class Core:
         self.tally.batches += 1
         self.tally.events += len(events)
         self.tally.duplicates += len(skip)
+        self.tally.client_dropped += work.client_dropped
         return work.answer
 
     def _new_events(self, work: Ingest, now: float) -> tuple[list[Event], list[int]]:
@@ -307,7 +312,7 @@ class Core:
     def _commit_pending(self) -> None:
         """Write all that was decided and is not committed; on a fault it stays, for the next tick."""
         told = bool(self._to_tell)
-        deadline = self.engine.state.now + DELIVER_FOR_S
+        deadline = self.engine.now + DELIVER_FOR_S
         with _Transaction(self.connection):
             for transition in self._changed:
                 if transition.alert.episode:
@@ -323,7 +328,7 @@ class Core:
 
     def _flush_decisions(self) -> None:
         state.add_decisions(self.connection, self._pending)
-        state.save_cursor(self.connection, self._offset, self.engine.state.now)
+        state.save_cursor(self.connection, self._offset, self.engine.now)
 
     # ── restart ───────────────────────────────────────────────────────────────
 
@@ -334,7 +339,7 @@ class Core:
         self._commit_pending()
         body = Snapshot(engine=self.engine.state, notifier=self.notifier.state)
         with _Transaction(self.connection):
-            size = state.save_snapshot(self.connection, offset=self._offset, at=self.engine.state.now, state=body)
+            size = state.save_snapshot(self.connection, offset=self._offset, at=self.engine.now, state=body)
         self._snapshot_offset = self._offset
         self.tally.snapshot_bytes = size
 
@@ -390,7 +395,7 @@ class Core:
     def _resume(self) -> None:
         """Go on at the present, and log that there was a pause, so that a replay knows of it."""
         now = self._clock()
-        if self._offset and now - self.engine.state.now > PAUSE_S:
+        if self._offset and now - self.engine.now > PAUSE_S:
             row = LoggedBatch(received_at=now, observed_at=now, app="", n=0, body=b"")
             with _Transaction(self.connection):
                 self._offset = event_log.append(self.connection, row, b"")

@@ -107,7 +107,7 @@ class Views:
         firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
         resolved = [self._view(alert) for alert in state.load_resolved(self._core.connection, limit=20)]
         return NowView(
-            at=self._core.engine.state.now,
+            at=self._core.engine.now,
             firing=firing,
             resolved=resolved,
             apps=self._apps(),

@@ -114,19 +114,15 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
 
 
 class CallIds:
-    """Ids of calls, which no other process gives."""
+    """What ids of calls are made of; no other process has the same prefix."""
 
     def __init__(self) -> None:
         self.renew()
 
     def renew(self) -> None:
         """Begin a new series: a forked child would otherwise give its parent's ids again."""
-        self._prefix = secrets.token_hex(8)
-        self._numbers = itertools.count(1)
-
-    def new(self) -> str:
-        """Return the next id."""
-        return f"{self._prefix}-{next(self._numbers):x}"
+        self.prefix = secrets.token_hex(8)
+        self.numbers = itertools.count(1)
 
 
 CALL_IDS = CallIds()

@@ -43,6 +43,9 @@ class Shipper:
         settings: Sizes, times and the service's address.
         sinks: Called with each attempt and its event in the shipping thread:
             the log line, the metrics. A sink that raises is counted as a fault.
+
+    Attributes:
+        pid: The process that the shipping thread runs in; None if it does not.
     """
 
     def __init__(self, settings: Settings, sinks: tuple[Sink, ...] = ()) -> None:
@@ -59,7 +62,7 @@ class Shipper:
         self._bell.acquire()
         self._tickets: deque[threading.Event] = deque()
         self._thread: threading.Thread | None = None
-        self._pid = os.getpid()
+        self.pid: int | None = None
         self._stopping = False
         self._overflow = Tally()
         self._late = Tally()
@@ -100,20 +103,20 @@ class Shipper:
 
     def ensure_started(self) -> None:
         """Start the shipping thread if it does not run in this process. Not for finalizers."""
-        if self._thread is not None and self._pid == os.getpid():
+        if self.pid == os.getpid():
             return
         # Not waited for: whoever holds it is starting the thread already.
         if self._stopping or not self._starting.acquire(blocking=False):
             return
         try:
-            if self._pid != os.getpid():
+            if self.pid not in (None, os.getpid()):
                 self._reset()
             if self._thread is None:
                 # An empty context: no span or tag of the app's is the shipping's.
                 context = contextvars.Context()
                 thread = threading.Thread(target=context.run, args=(self._run,), name="claxon-shipper", daemon=True)
                 thread.start()
-                self._thread = thread
+                self._thread, self.pid = thread, os.getpid()
         except RuntimeError as error:
             guard.fault("shipper", error)  # the interpreter is shutting down
         finally:
@@ -207,6 +210,8 @@ class Shipper:
         if late or self._unsent():
             self._delivery.abandon(self._backlog.clear() + late)
         self._delivery.close()
+        # In this order: who comes later finds no thread to wait for.
+        self._thread = self.pid = None
         _tell([*waiting, *self._tickets])
 
     def _unsent(self) -> bool:

@@ -33,14 +33,14 @@ def begin_call(client: Any, options: Any) -> Call:
     tags = current_tags()
     started, span = time.perf_counter(), otel.current_span()
     return Call(
-        id=CALL_IDS.new(),
+        id=f"{CALL_IDS.prefix}-{next(CALL_IDS.numbers):x}",
         max_retries=retries,
         refreshes_token=getattr(client, "_token_cache", None) is not None,  # private; absent is no cache
         started=started,
         tags=tags,
         route=None if span is None or tags.path else otel.route_of(span),
         span=span,
-        traced=getattr(client, "_tracer", True) is not None,  # private; absent may be traced
+        traced=getattr(client, "_lazy_tracer", True) is not None,  # private; absent may be traced
         ended=started,
     )
 

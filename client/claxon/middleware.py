@@ -121,22 +121,17 @@ def _begin(request: APIRequest, call_next: object) -> Attempt | None:
                 attempt.model = model
             if isinstance(tokens, int) and tokens >= 0:
                 attempt.tokens = tokens
-        _join(attempt, call)
+        if call.attempts == attempt.number and call.model != attempt.model:
+            # The same attempt again with another model: a fallback middleware's hop.
+            attempt.fallback_from = call.model
+        call.attempts, call.pending = attempt.number, False
+        call.model, call.path, call.tokens = attempt.model, attempt.path, attempt.tokens
+        # Asking OpenTelemetry costs more than all of the rest of this function.
+        attempt.span = otel.span_inside(call) if call.traced else call.span
         return attempt
     except Exception as fault:  # noqa: BLE001 - the call goes on unobserved
         guard.fault("middleware", fault)
         return None
-
-
-def _join(attempt: Attempt, call: Call) -> None:
-    """Make `attempt` the newest of its call."""
-    if call.attempts == attempt.number and call.model != attempt.model:
-        # The same attempt again with another model: a fallback middleware's hop.
-        attempt.fallback_from = call.model
-    call.attempts, call.pending = attempt.number, False
-    call.model, call.path, call.tokens = attempt.model, attempt.path, attempt.tokens
-    # Asking OpenTelemetry costs more than all of the rest of this function.
-    attempt.span = otel.span_inside(call) if call.traced else call.span
 
 
 def _path(url: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from os import getpid
 from typing import TYPE_CHECKING
 
 from . import guard, otel
@@ -39,8 +40,9 @@ STATE = State()
 
 def ready() -> None:
     """See that the shipping thread runs. Never called from a finalizer, which must not start threads."""
-    if STATE.shipper is not None and not STATE.captures:
-        STATE.shipper.ensure_started()
+    shipper = STATE.shipper
+    if shipper is not None and shipper.pid != getpid() and not STATE.captures:
+        shipper.ensure_started()
 
 
 def emit(attempt: Attempt, *, mark: bool = True) -> None:

@@ -152,7 +152,7 @@ KINDS: dict[Category, Kind] = {
         advice="A 2xx that is not the API's answer: a proxy or captive portal is in between.",
     ),
     Category.CANCELLED: Kind(
-        retryable=False, blame=Blame.NOBODY, status=499, advice="The app gave up or closed the stream; no error."
+        retryable=False, blame=Blame.NOBODY, status=None, advice="The app gave up or closed the stream; no error."
     ),
     Category.UNKNOWN: Kind(
         retryable=False, blame=Blame.REQUEST, status=None, advice="Not a known error: read its type and message."
@@ -232,6 +232,7 @@ _TYPES: dict[str, Category] = {
     # credentials that failed before a request was sent
     "credentials": _C.AUTHENTICATION,
     "identitytokenfile": _C.AUTHENTICATION,
+    "workloadidentity": _C.AUTHENTICATION,
     "defaultcredentials": _C.AUTHENTICATION,
     "nocredentials": _C.AUTHENTICATION,
     "refresh": _C.AUTHENTICATION,
@@ -262,7 +263,17 @@ _TYPES: dict[str, Category] = {
 } | {c.value.replace("_", ""): c for c in Category if c is not Category.OK}
 
 # Generic names that say less than the status does.
-_GENERIC = {"internalserver", "apistatus", "exception", "error", "apierror", "http", "httpstatus", "client", "unknown", "other"}
+_GENERIC = {
+    "internalserver",
+    "apistatus",
+    "exception",
+    "error",
+    "http",
+    "httpstatus",
+    "client",
+    "unknown",
+    "other",
+}
 
 _STATUSES: dict[int, Category] = {
     400: _C.INVALID_REQUEST,

@@ -36,6 +36,9 @@ _TYPES = (
     *_NDJSON,
 )
 
+DROPPED_HEADER = "claxon-client-dropped"
+"""How many events a client gave up before this batch; a re-post repeats it, so it counts with the batch."""
+
 router = APIRouter(tags=["events"])
 
 _ingest_key = require("ingest")
@@ -56,7 +59,7 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
     body = await _read(request)
     batch = await _decode(request, body, received_at, app)
-    service.intake.took(request, batch)
+    service.intake.took(batch)
     if not batch.events:
         raise Problem(
             400,
@@ -71,12 +74,18 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
         app=app,
         key=f"{key.name if key is not None else ''}\0{idempotency[:200]}" if idempotency else None,
         answer=answer,
+        client_dropped=_client_dropped(request),
     )
     try:
         said = await asyncio.wrap_future(service.core.ingest(work))
     except sqlite3.Error as fault:
         raise _storage_problem(fault) from fault
     return Response(said, 202, media_type="application/json")
+
+
+def _client_dropped(request: Request) -> int:
+    said = request.headers.get(DROPPED_HEADER, "")
+    return int(said) if said.isdecimal() and said.isascii() and len(said) < 12 else 0
 
 
 async def _read(request: Request) -> bytes:

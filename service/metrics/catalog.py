@@ -186,7 +186,7 @@ _INGEST = Chapter(
         Metric(
             name="claxon_client_dropped_events_total",
             help="Events that clients say they had to drop before they could send them.",
-            read=one(lambda sample: sample.intake.client_dropped),
+            read=one(lambda sample: sample.tally.client_dropped),
         ),
     ),
 )

@@ -272,6 +272,18 @@ async def test_shutdown_sends_what_is_queued_and_instrument_begins_anew(
     assert len(ingest.events) == 2
 
 
+async def test_nothing_waits_for_a_client_that_was_shut_down(client: anthropic.Anthropic, ingest: Ingest) -> None:
+    """An app that shuts it down must not wait once more when its process ends."""
+    claxon.instrument(url=ingest.url, interval_s=60)
+    client.messages.create(**ARGUMENTS)
+    assert claxon.shutdown(5)
+    began = time.monotonic()
+
+    assert claxon.shutdown(5)
+    assert claxon.flush(5)
+    assert time.monotonic() - began < 1
+
+
 async def test_new_settings_hold_from_then_on_and_nothing_queued_is_lost(
     client: anthropic.Anthropic, ingest: Ingest
 ) -> None:

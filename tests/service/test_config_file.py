@@ -66,23 +66,47 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
         ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, route, receivers"),
         ("\nrule_files: [x]", "DIR/claxon.yml:2: rule_files: not supported yet: leave it out"),
         ("receivers: []", "DIR/claxon.yml:1: route: missing: name the receiver"),
-        ("route: {receiver: x}\nreceivers: []", "DIR/claxon.yml:1: route.receiver: 'x': no such receiver: there are none"),
+        (
+            "route: {receiver: x}\nreceivers: []",
+            "DIR/claxon.yml:1: route.receiver: 'x': no such receiver: there are none",
+        ),
         (GOOD + "route: {receiver: x}", "DIR/claxon.yml:21: route: written twice: keep one"),
-        (GOOD.replace("receiver: quiet", "receiver: quite"), "claxon.yml:6: route.routes[0].receiver: 'quite': no such"),
+        (
+            GOOD.replace("receiver: quiet", "receiver: quite"),
+            "claxon.yml:6: route.routes[0].receiver: 'quite': no such",
+        ),
         (GOOD.replace("continue: true", "continue: 3"), "claxon.yml:8: route.routes[0].continue: 3: true or false"),
-        (GOOD.replace("continue: true", "group_by: [app]"), "claxon.yml:8: route.routes[0].group_by: not supported yet"),
-        (GOOD.replace('severity="ticket"', "severity"), "claxon.yml:7: route.routes[0].matchers[0]: 'severity': not a matcher"),
+        (
+            GOOD.replace("continue: true", "group_by: [app]"),
+            "claxon.yml:8: route.routes[0].group_by: not supported yet",
+        ),
+        (
+            GOOD.replace('severity="ticket"', "severity"),
+            "claxon.yml:7: route.routes[0].matchers[0]: 'severity': not a matcher",
+        ),
         (GOOD.replace('="ticket"', '=~"("'), "not a regular expression"),
         (GOOD.replace("name: quiet", "name: on-call"), "claxon.yml:13: receivers[1].name: 'on-call': used twice"),
-        (GOOD.replace("console_configs", "pager_configs"), "claxon.yml:14: receivers[1].pager_configs: not a kind of receiver"),
+        (
+            GOOD.replace("console_configs", "pager_configs"),
+            "claxon.yml:14: receivers[1].pager_configs: not a kind of receiver",
+        ),
         (GOOD.replace("{url:", "{urk:"), "claxon.yml:11: receivers[0].webhook_configs[0]: urk"),
         (GOOD.replace("http://127.0.0.1:1/hook", "ftp://x"), "claxon.yml:11: receivers[0].webhook_configs[0]: url"),
-        (GOOD.replace("https://claxon", "claxon"), "claxon.yml:2: external_url: 'claxon.example': write a URL that begins"),
-        (GOOD.replace("scope: ingest", "scope: write"), "claxon.yml:20: keys[0].scope: 'write': one of ingest, read, admin"),
+        (
+            GOOD.replace("https://claxon", "claxon"),
+            "claxon.yml:2: external_url: 'claxon.example': write a URL that begins",
+        ),
+        (
+            GOOD.replace("scope: ingest", "scope: write"),
+            "claxon.yml:20: keys[0].scope: 'write': one of ingest, read, admin",
+        ),
         (GOOD.replace("9f86", "xx86"), "claxon.yml:20: keys[0].sha256: not the SHA-256 of a key"),
-        (GOOD.replace("    target_matchers: ['severity=\"ticket\"']\n", ""), "claxon.yml:16: inhibit_rules[0]: source_matchers and"),
+        (
+            GOOD.replace("    target_matchers: ['severity=\"ticket\"']\n", ""),
+            "claxon.yml:16: inhibit_rules[0]: source_matchers and",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_problem_has_file_line_value_and_remedy(tmp_path: Path, text: str, problem: str) -> None:
     assert any(problem in found for found in problems(tmp_path, text)), problems(tmp_path, text)
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from claxon.event import Event, complete
 
 NOON = 1_790_000_000
-"""A whole second; every window's buckets are cut somewhere else."""
+"""Whatever the clock on the wall says then: a whole second at which a bucket of 5 s begins, and none of 24 min."""
 
 MODEL = "claude-sonnet-5"
 
 
 def make_event(*, now: float, model: str = MODEL, **fields: Any) -> Event:
     """Return a completed event that was received at `now`; without a `time` it also happened then."""
-    return complete(Event(model=model, **fields), received_at=now)
+    return complete(msgspec.convert({"model": model, **fields}, Event), received_at=now)
 
 
 def success(now: float, **fields: Any) -> Event:
