@@ -23,7 +23,7 @@ def literal(failed: int, calls: int, *, above: float, min_failed: int) -> bool |
     """
     if calls <= 0:
         return None
-    return failed >= min_failed and failed > above * calls
+    return failed >= min_failed and failed / calls > above
 
 
 def z_value(confidence: float) -> float:
