@@ -180,7 +180,8 @@ class Engine:
                 watch.wake = None
                 self._evaluate(rule_id, key, watch, g)
         if until // 60 > state.grid // 60 or len(state.provisional.calls) > 2 * LIMIT:
-            self._confirm(until)
+            # By whole minutes, so that it does not matter when a tick comes.
+            self._confirm(until // 60 * 60)
         state.grid = max(state.grid, until)
         return now
 

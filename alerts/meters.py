@@ -44,8 +44,11 @@ class Series(msgspec.Struct, gc=False):
         self.pending.clear()
 
     def upper(self, length: int, column: int) -> int:
-        """Return a column of a window, at least: what has left the window may still be in it."""
-        return self.windows[length].totals[column] + sum(counts[column] for counts in self.pending.values())
+        """Return at least what a column of a window holds.
+
+        What has left the window may still be in it, and what is taken back not be out of it yet.
+        """
+        return self.windows[length].totals[column] + sum(max(0, counts[column]) for counts in self.pending.values())
 
     def counts(self, length: int, g: int) -> list[int]:
         """Return the columns of the window of `length` seconds that ends at `g`."""

@@ -103,7 +103,7 @@ class Streak(msgspec.Struct):
         rest = [_calls(s) for s in _segments(self.run, known)]
         self.longest = max(rest, default=0)
         broken = self.boundary > before and len(self.run) < len(candidates)
-        self.met = self.longest >= count if broken else bool(self.run) and (self.met or met_now)
+        self.met = bool(self.run) and (self.met or met_now) and (not broken or self.longest >= count)
         return met_now
 
     def _settle(self, before: int) -> None:

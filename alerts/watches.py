@@ -87,7 +87,8 @@ def _consecutive(condition: Consecutive, rule: Rule, watch: Watch, series: Serie
         count = adaptive_count(count, calls=day[CALLS], attempts=attempts, failures=failures)
         value = {"calls_24h": float(day[CALLS]), "failures_24h": float(failures)}
     met = streak.evaluate(g, count=count, oldest=g - rule.keep_firing_for_s)
-    return met or streak.met, value | {
+    # A run is only told of when it is met: the count may have been higher then, and old failures are no news.
+    return met or (streak.met and watch.active), value | {
         "streak": float(max(streak.longest, streak.met_length)),
         "count": float(count),
     }
