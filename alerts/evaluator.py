@@ -49,7 +49,7 @@ class EngineState(msgspec.Struct):
         watches: By rule id, by key.
         totals: By (app, environment, model).
         provisional: Failures that may be taken back.
-        overflowed: Keys that were counted under `(overflow)`.
+        overflowed: Distinct (app, environment, model, path) that a rule counts under `(overflow)`.
         resumed_at: When it was last told that nobody could have been heard before.
     """
 
@@ -406,6 +406,7 @@ class Engine:
             if all(m.matches(labels[m.name]) for m in rule.scope):
                 series_key = self._key(meter_of(rule), rule.by, labels)
                 feed.watch(self._watched(rule, series_key))
+        self._state.overflowed += any(watched.key[:1] == (OVERFLOW,) for watched in feed.watched)
         return feed
 
     def _key(self, meter: str, by: tuple[str, ...], labels: Labels) -> Key:
@@ -413,7 +414,6 @@ class Engine:
         known = self._state.series.setdefault(meter, {})
         if key in known or len(known) < MAX_KEYS:
             return key
-        self._state.overflowed += 1
         return (OVERFLOW,) * len(by)
 
     def _series(self, meter: str, key: Key) -> Series:

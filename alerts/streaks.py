@@ -150,7 +150,7 @@ def adaptive_count(least: int, *, calls: int, attempts: int, failures: int) -> i
     With a share p of failures, a run of k begins at a given call with probability
     p^k, so n calls show n·p^k of them by chance. p has a prior of half a failure
     in 100 attempts, so a path that never failed has p = 0.005 and k = 2 up to 399
-    calls a day; at 1 % of 10,000 calls it is 4.
+    calls a day; at 1 % of 10,000 calls it is 3.
 
     Args:
         least: The k that was configured.

@@ -89,7 +89,7 @@ def _consecutive(condition: Consecutive, rule: Rule, watch: Watch, series: Serie
     met = streak.evaluate(g, count=count, oldest=g - rule.keep_firing_for_s)
     # A run is only told of when it is met: the count may have been higher then, and old failures are no news.
     return met or (streak.met and watch.active), value | {
-        "streak": float(max(streak.longest, streak.met_length)),
+        "streak": float(streak.met_length if met else streak.longest or streak.met_length),
         "count": float(count),
     }
 

@@ -92,10 +92,12 @@ def _check(options: argparse.Namespace) -> int:
 
 def _create_key(options: argparse.Namespace) -> int:
     key = f"claxon_{options.scope}_{secrets.token_urlsafe(32)}"
-    print(f"{key}\n\nIt is shown only now. In the configuration, under `keys:`, goes its hash:", file=sys.stderr)
     app = f", app: {options.app}" if options.app else ""
-    print(f"{key}" if not sys.stdout.isatty() else "", end="\n" if not sys.stdout.isatty() else "")
-    print(f"  - {{name: {options.name}, scope: {options.scope}, sha256: {hash_key(key)}{app}}}", file=sys.stderr)
+    line = f"  - {{name: {options.name}, scope: {options.scope}, sha256: {hash_key(key)}{app}}}"
+    # The key alone on standard output, so that it can be piped to where it belongs.
+    print("The key, shown only now:", file=sys.stderr, flush=True)
+    print(key, flush=True)
+    print(f"In the configuration, under `keys:`, goes only its hash:\n{line}", file=sys.stderr)
     return 0
 
 

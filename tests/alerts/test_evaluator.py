@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from claxon.event import Event
 
 from alerts.default_rules import CONSECUTIVE_SERVER_ERRORS, DEFAULT_RULES, ERROR_RATE_TICKET
@@ -233,3 +234,17 @@ def test_every_change_that_the_oracle_tells_is_a_change_of_the_engine() -> None:
     from alerts.lifecycle import Change
 
     assert set(CHANGES) <= {change.value for change in Change}
+
+
+# ── bounds ───────────────────────────────────────────────────────────────────
+
+
+def test_keys_over_the_limit_share_one_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("alerts.evaluator.MAX_KEYS", 2)
+    engine = Engine([AUTH])
+
+    step = engine.observe([make_event(now=NOON, status=401, app=f"app-{i}") for i in range(5)], NOON)
+
+    fired = sorted(t.alert.labels["app"] for t in step.transitions)
+    assert fired == ["(overflow)", "app-0", "app-1"]
+    assert engine.state.overflowed == 3
