@@ -26,23 +26,32 @@ def open_database(folder: Path) -> sqlite3.Connection:
         StorageError: The folder cannot be written, or the file is no database of ours.
     """
     path = folder / "claxon.sqlite3"
+    remedy = "name a folder that this user may write, by --data"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
+    except (OSError, sqlite3.Error) as fault:
+        raise StorageError(f"{path}: {fault}: {remedy}") from fault
+    try:
         _prepare(connection)
-    except sqlite3.OperationalError as fault:
+        _migrate(connection, path)
+    except sqlite3.Error as fault:
+        connection.close()
         if "locked" in str(fault):
             raise StorageError(f"{path}: in use: another Claxon runs on it; name another folder by --data") from fault
-        raise StorageError(f"{path}: {fault}: name a folder that this user may write, by --data") from fault
-    except (OSError, sqlite3.Error) as fault:
-        raise StorageError(f"{path}: {fault}: name a folder that this user may write, by --data") from fault
+        raise StorageError(f"{path}: {fault}: {remedy}") from fault
+    except StorageError:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        connection.close()
         raise StorageError(f"{path}: schema {version}: made by a newer Claxon; this one knows {SCHEMA_VERSION}")
     connection.executescript(resources.files(__package__).joinpath("schema.sql").read_text("utf-8"))
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    return connection
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
