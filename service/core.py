@@ -226,7 +226,8 @@ class Core:
             with _Transaction(self.connection):
                 for work, body in zip(group, stored, strict=True):
                     answers.append(self._log(work, body, now, logged))
-                if self._pending and not self._changed:
+                # The cursor may not pass what is decided and not written.
+                if self._pending and not self._changed and not self._to_tell:
                     self._flush_decisions()
                     flushed = True
         except sqlite3.Error as fault:

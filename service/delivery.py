@@ -53,6 +53,8 @@ class Deliverer:
         self._clock = clock
         self._wake = {target: asyncio.Event() for target in receivers}
         self._workers: list[asyncio.Task[None]] = []
+        # What a receiver took and the outbox could not note yet: a full disk must not page again and again.
+        self._taken: dict[int, str] = {}
 
     @property
     def integrations(self) -> tuple[str, ...]:
@@ -118,6 +120,9 @@ class Deliverer:
                 await wake.wait()
 
     async def _deliver(self, delivery: Delivery) -> None:
+        if delivery.id in self._taken:
+            await self._close(delivery)
+            return
         try:
             answer = await self._receivers[delivery.target].send(delivery.notification)
         except DeliveryError as fault:
@@ -134,11 +139,9 @@ class Deliverer:
     async def _delivered(self, delivery: Delivery, answer: Answer) -> None:
         now = self._clock()
         said = f"{answer.status or ''} {answer.text}".strip() or "taken"
+        self._taken[delivery.id] = said
         self.deliveries.count(delivery.target, "delivered")
         await self._note(delivery, What.DELIVERED, now, said)
-        await self._in_core(
-            lambda: outbox.end(self._core.connection, delivery.id, state="delivered", now=now, answer=said)
-        )
         _log.info(
             "notification.delivered",
             target=delivery.target,
@@ -146,6 +149,15 @@ class Deliverer:
             dedup_key=delivery.notification.dedup_key,
             after_s=round(now - delivery.created_at, 3),
         )
+        await self._close(delivery)
+
+    async def _close(self, delivery: Delivery) -> None:
+        """Note in the outbox that a delivery was taken."""
+        now, said = self._clock(), self._taken[delivery.id]
+        await self._in_core(
+            lambda: outbox.end(self._core.connection, delivery.id, state="delivered", now=now, answer=said)
+        )
+        del self._taken[delivery.id]
 
     async def _failed(self, delivery: Delivery, fault: DeliveryError) -> None:
         now = self._clock()

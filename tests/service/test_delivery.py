@@ -147,3 +147,24 @@ def test_a_fault_of_a_receivers_own_is_tried_again_and_blocks_nothing(tmp_path: 
         assert [r.json["groupLabels"]["app"] for r in pager.wait_for(1, within=5)] == ["cart"]
         stuck = next(d for d in deliveries(claxon) if "fault of Claxon" in d["answer"])
         assert stuck["state"] == "pending"
+
+
+def test_a_page_that_was_taken_is_not_sent_again_while_the_disk_is_full(tmp_path: Path) -> None:
+    with Pager() as pager, Running(tmp_path, config=config(pager.url)) as claxon:
+        core = claxon.service.core
+        receiver = claxon.service.deliverer._receivers["r0/webhook/0"]
+        send = receiver.send
+
+        async def send_and_fill(notification: Any) -> Any:
+            answer = await send(notification)
+            core.submit(lambda: core.connection.execute("PRAGMA query_only = 1"))
+            return answer
+
+        receiver.send = send_and_fill  # type: ignore[method-assign]
+        claxon.post([REJECTED])
+        pager.wait_for(1)
+
+        assert not until(lambda: len(pager.received) > 1, 6.5)
+        claxon.core(lambda: core.connection.execute("PRAGMA query_only = 0"))
+        assert until(lambda: deliveries(claxon)[0]["state"] == "delivered", 8)
+        assert len(pager.received) == 1

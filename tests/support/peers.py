@@ -67,6 +67,7 @@ PEERS = {
     "prometheus": Peer(package="prometheus", programs=("prometheus", "promtool")),
     "alertmanager": Peer(package="prometheus-alertmanager", programs=("prometheus-alertmanager", "amtool")),
     "chromium": Peer(package="chromium", programs=("chromium",)),
+    "openssl": Peer(package="openssl", programs=("openssl",)),
 }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +21,7 @@ from service.receivers.endpoint import Endpoint
 from service.receivers.http import MAX_BODY, MAX_RETRY_AFTER_S, Http, retry_after
 from service.receivers.secret import Secret, blot
 from tests.support.pager import HANG, HANG_IN_BODY, RESET, Pager, Reply
+from tests.support.peers import require
 
 TOKEN = "tok-5C35K2UUqR7Fy"
 
@@ -374,11 +374,11 @@ def test_blotting_leaves_no_digit_of_a_secret_however_the_answer_was_cut(before:
     assert not any(digit in shown for digit in "0123456789")
 
 
-@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl, to make a certificate")
+@pytest.mark.peer("openssl")
 async def test_a_certificate_that_nobody_signed_is_refused(tmp_path: Path) -> None:
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+        [require("openssl"), "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
          "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
         check=True, capture_output=True,
     )  # fmt: skip
