@@ -1,11 +1,12 @@
 # Everything from a fresh clone: `make serve` and `make test` each do it all.
-PYTHON ?= python3.11
-VENV   := .venv
-BIN    := $(VENV)/bin
-ARGS   ?=
+PYTHON  ?= python3.11
+VENV    := .venv
+BIN     := $(VENV)/bin
+MUTANTS := .venv-mutation
+ARGS    ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check bench dashboards lock clean
+.PHONY: help install serve demo test check coverage mutation bench dashboards lock clean
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +36,23 @@ check: install  ## Lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+coverage: install  ## Run every branch of alerts/, or fail
+	$(BIN)/python -m coverage run -m pytest tests/alerts tests/test_scenarios.py
+	$(BIN)/python -m coverage report
+
+# mutmut is not in requirements.lock: it is no part of what is tested or shipped. Derandomized, so that two runs kill the same.
+$(MUTANTS)/.installed: requirements.lock pyproject.toml
+	test -x $(MUTANTS)/bin/python || $(PYTHON) -m venv $(MUTANTS)
+	$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(MUTANTS)/bin/python -m pip install --quiet --disable-pip-version-check --group mutation
+	touch $@
+
+mutation: $(MUTANTS)/.installed  ## Break four files of alerts/ in 700 ways; the tests notice
+	rm -rf mutants
+	CI=true PYTHONPATH=$(CURDIR)/client $(MUTANTS)/bin/python -m mutmut run --max-children 1
+	$(MUTANTS)/bin/python -m tests.support.mutation
+
 bench: install  ## Measure what the README states
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -48,4 +66,4 @@ lock:  ## Renew the lock files (needs uv)
 	  --no-emit-package claxon pyproject.toml client/pyproject.toml -c requirements.lock -o requirements-runtime.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(MUTANTS) mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

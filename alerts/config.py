@@ -7,21 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from .errors import ConfigError
 from .inhibition import DEFAULT_INHIBIT_RULES, InhibitRule
 from .matchers import Matcher, parse_matcher
+from .problems import Path, Problem, shown
 from .routes import Route
 
-Path: TypeAlias = tuple[str | int, ...]
-"""Where in the file: ("route", "routes", 0, "receiver")."""
+__all__ = ["SCOPES", "SETTINGS", "Config", "KeyConfig", "Path", "Problem", "ReceiverConfig", "parse_config"]
 
 SCOPES = ("ingest", "read", "admin")
+SETTINGS = ("external_url", "rule_files", "route", "receivers", "inhibit_rules", "keys")
+"""What a configuration file may have."""
 
 # Alertmanager's settings that Claxon knows of and does not act on yet.
 _LATER = {
-    "": ("global", "templates", "time_intervals", "mute_time_intervals", "rule_files", "escalations"),
+    "": ("global", "templates", "time_intervals", "mute_time_intervals", "escalations"),
     "route": (
         "group_by",
         "group_wait",
@@ -34,22 +35,6 @@ _LATER = {
     ),
     "inhibit": ("source_match", "source_match_re", "target_match", "target_match_re"),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing wrong, and where."""
-
-    path: Path
-    text: str
-
-    @property
-    def where(self) -> str:
-        """The path as people write it: route.routes[0].receiver."""
-        said = ""
-        for part in self.path:
-            said += f"[{part}]" if isinstance(part, int) else f".{part}" if said else str(part)
-        return said
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +64,16 @@ class KeyConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """The whole file."""
+    """The whole file.
+
+    Attributes:
+        external_url: Where people reach this Claxon.
+        route: Who is told of what.
+        receivers: Who can be told.
+        inhibit_rules: What mutes what.
+        keys: Who may post and read.
+        rule_files: Patterns of file names, as written; empty for the default rules.
+    """
 
     external_url: str = ""
     route: Route = field(default_factory=lambda: Route(receiver="console"))
@@ -88,6 +82,7 @@ class Config:
     )
     inhibit_rules: tuple[InhibitRule, ...] = DEFAULT_INHIBIT_RULES
     keys: tuple[KeyConfig, ...] = ()
+    rule_files: tuple[str, ...] = ()
 
 
 def parse_config(data: object, kinds: tuple[str, ...]) -> tuple[Config, list[Problem]]:
@@ -112,7 +107,7 @@ class _Reader:
         if data is None:
             return Config(), []
         top = self.mapping(data, ())
-        self.known(top, (), ("external_url", "route", "receivers", "inhibit_rules", "keys"), "")
+        self.known(top, (), SETTINGS, "")
         default = Config()
         receivers = self.receivers(top["receivers"]) if "receivers" in top else default.receivers
         route = default.route
@@ -132,6 +127,7 @@ class _Reader:
             receivers=receivers,
             inhibit_rules=inhibit,
             keys=self.keys(top.get("keys")),
+            rule_files=self.rule_files(top),
         )
         return config, self.problems
 
@@ -189,6 +185,18 @@ class _Reader:
             found.append(InhibitRule(source=source, target=target, equal=tuple(equal)))
         return tuple(found)
 
+    def rule_files(self, top: Mapping[str, object]) -> tuple[str, ...]:
+        if "rule_files" not in top:
+            return ()
+        path: Path = ("rule_files",)
+        patterns = self.strings(top["rule_files"], path)
+        if not patterns and top["rule_files"] == []:
+            self.wrong(path, "[]: nobody would ever be paged: name a file, or leave it out for the default rules")
+        for i, pattern in enumerate(patterns):
+            if not pattern.strip() or "\0" in pattern:
+                self.wrong((*path, i), f"{shown(pattern)}: expected a file name or a pattern such as rules/*.yml")
+        return tuple(patterns)
+
     def keys(self, data: object) -> tuple[KeyConfig, ...]:
         found: list[KeyConfig] = []
         for path, entry in self.entries(data if data is not None else [], ("keys",)):
@@ -220,12 +228,12 @@ class _Reader:
     def mapping(self, data: object, path: Path) -> Mapping[str, object]:
         if isinstance(data, Mapping):
             return {str(name): value for name, value in data.items()}
-        self.wrong(path, f"{_shown(data)}: expected a mapping of settings")
+        self.wrong(path, f"{shown(data)}: expected a mapping of settings")
         return {}
 
     def entries(self, data: object, path: Path) -> list[tuple[Path, Mapping[str, object]]]:
         if not isinstance(data, list):
-            self.wrong(path, f"{_shown(data)}: expected a list")
+            self.wrong(path, f"{shown(data)}: expected a list")
             return []
         return [((*path, i), self.mapping(entry, (*path, i))) for i, entry in enumerate(data)]
 
@@ -236,13 +244,13 @@ class _Reader:
         if name not in entry:
             self.wrong(path, f"{name}: missing: write {name}: followed by a text")
         else:
-            self.wrong((*path, name), f"{_shown(value)}: expected a text that is not empty")
+            self.wrong((*path, name), f"{shown(value)}: expected a text that is not empty")
         return ""
 
     def strings(self, data: object, path: Path) -> list[str]:
         if isinstance(data, list) and all(isinstance(s, str) for s in data):
             return data
-        self.wrong(path, f"{_shown(data)}: expected a list of texts")
+        self.wrong(path, f"{shown(data)}: expected a list of texts")
         return []
 
     def url(self, entry: Mapping[str, object], name: str) -> str:
@@ -263,8 +271,3 @@ class _Reader:
             except ConfigError as fault:
                 self.wrong((*path, i), str(fault))
         return tuple(found)
-
-
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:59] + "…"

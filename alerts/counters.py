@@ -18,78 +18,105 @@ Model = tuple[str, str, str]
 """(app, environment, model)."""
 
 
-class Totals(msgspec.Struct):
+class Totals(msgspec.Struct, omit_defaults=True):
     """What one (app, environment, model) has done.
 
     Attributes:
-        attempts: By category; every category starts at 0, so that a first 401 is an increase.
-        calls: By outcome: `ok`, `failed`, and `exhausted` (failed without a retry left).
+        attempts: By category, of those it had any of; `by_category` has all.
+        ok: Calls that succeeded.
+        failed: Calls that failed with a retry left, or where none was possible.
+        exhausted: Calls that failed without a retry left.
         absorbed: Failed attempts that a later one of the same call followed.
         refusals: Successes with `stop_reason: refusal`.
-        tokens: By kind: `requested`, `input`, `output`, `cache_read`, `cache_write`.
+        requested, input, output, cache_read, cache_write: Tokens.
         seconds: Sum of the attempts' durations.
         timed: How many attempts had a duration.
         failed_at: The newest failure of each category, Unix seconds.
     """
 
-    attempts: dict[str, int] = msgspec.field(default_factory=lambda: {c.value: 0 for c in Category})
-    calls: dict[str, int] = msgspec.field(default_factory=lambda: {"ok": 0, "failed": 0, "exhausted": 0})
+    attempts: dict[str, int] = msgspec.field(default_factory=dict)
+    ok: int = 0
+    failed: int = 0
+    exhausted: int = 0
     absorbed: int = 0
     refusals: int = 0
-    tokens: dict[str, int] = msgspec.field(
-        default_factory=lambda: {"requested": 0, "input": 0, "output": 0, "cache_read": 0, "cache_write": 0}
-    )
+    requested: int = 0
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
     seconds: float = 0.0
     timed: int = 0
     failed_at: dict[str, float] = msgspec.field(default_factory=dict)
 
-    def succeed(self, events: list[Event]) -> None:
-        """Take the successes of one batch."""
-        self.attempts["ok"] += len(events)
-        self.calls["ok"] += len(events)
-        for event in events:
-            if event.stop_reason == "refusal":
-                self.refusals += 1
-        self._measure(events)
+    def by_category(self) -> dict[str, int]:
+        """Return the attempts of every category from 0, so that a first 401 is an increase."""
+        return {category.value: self.attempts.get(category.value, 0) for category in Category}
+
+    def by_outcome(self) -> dict[str, int]:
+        """Return the calls that ended, by outcome."""
+        return {"ok": self.ok, "failed": self.failed, "exhausted": self.exhausted}
+
+    def by_kind(self) -> dict[str, int]:
+        """Return the tokens by kind."""
+        return {
+            "requested": self.requested,
+            "input": self.input,
+            "output": self.output,
+            "cache_read": self.cache_read,
+            "cache_write": self.cache_write,
+        }
+
+    def succeed(self, n: int) -> None:
+        """Take successes."""
+        self.attempts["ok"] = self.attempts.get("ok", 0) + n
+        self.ok += n
 
     def fail(self, event: Event) -> bool:
         """Take one attempt that did not succeed; return whether it is alone of its category in 5 min."""
-        before = self.failed_at.get(event.category, -inf)
-        self.failed_at[event.category] = max(before, event.at)
-        self.attempts[event.category] += 1
-        self._measure([event])
+        category = event.category
+        before = self.failed_at.get(category, -inf)
+        if event.at > before:
+            self.failed_at[category] = event.at
+        self.attempts[category] = self.attempts.get(category, 0) + 1
         if not event.final:
             self.absorbed += 1
-        elif not event.provisional and event.category != "cancelled":
+        elif not event.provisional and category != "cancelled":
             self.end_failed(event)
         return abs(event.at - before) > ALONE_S
 
     def end_failed(self, event: Event) -> None:
         """Count a failed call, once it is known that nothing takes it back."""
-        self.calls["exhausted" if event.exhausted else "failed"] += 1
+        if event.exhausted:
+            self.exhausted += 1
+        else:
+            self.failed += 1
 
-    def _measure(self, events: list[Event]) -> None:
-        requested = taken = given = read = written = timed = 0
-        milliseconds = 0.0
-        for event in events:
-            if event.tokens:
-                requested += event.tokens
-            if event.input_tokens:
-                taken += event.input_tokens
-            if event.output_tokens:
-                given += event.output_tokens
-            if event.cache_read_tokens:
-                read += event.cache_read_tokens
-            if event.cache_write_tokens:
-                written += event.cache_write_tokens
-            if event.duration_ms is not None:
-                milliseconds += event.duration_ms
-                timed += 1
-        tokens = self.tokens
-        tokens["requested"] += requested
-        tokens["input"] += taken
-        tokens["output"] += given
-        tokens["cache_read"] += read
-        tokens["cache_write"] += written
-        self.seconds += milliseconds / 1000
-        self.timed += timed
+    def measure(self, event: Event) -> None:
+        """Take an attempt's tokens and duration."""
+        tokens = event.tokens if event.tokens is not None else event.max_tokens
+        if tokens:
+            self.requested += tokens
+        if event.input_tokens:
+            self.input += event.input_tokens
+        if event.output_tokens:
+            self.output += event.output_tokens
+        if event.cache_read_tokens:
+            self.cache_read += event.cache_read_tokens
+        if event.cache_write_tokens:
+            self.cache_write += event.cache_write_tokens
+        if event.duration_ms is not None:
+            self.seconds += event.duration_ms / 1000
+            self.timed += 1
+        if event.stop_reason == "refusal":
+            self.refusals += 1
+
+    def add(self, other: Totals) -> None:
+        """Take all that another has counted."""
+        for category, n in other.attempts.items():
+            self.attempts[category] = self.attempts.get(category, 0) + n
+        for name in _SUMS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+_SUMS = tuple(name for name in Totals.__struct_fields__ if name not in ("attempts", "failed_at"))

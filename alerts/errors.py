@@ -9,6 +9,10 @@ ValueError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from .problems import Problem
+
 
 class ConfigError(ValueError):
     """A setting that cannot be used; the text says what to write instead."""
@@ -23,4 +27,12 @@ class DurationError(ConfigError):
 
 
 class RuleError(ConfigError):
-    """A rule that cannot be evaluated, or that could never fire."""
+    """A rule that cannot be evaluated, or that could never fire.
+
+    Attributes:
+        problems: All that is wrong with it; paths begin inside the rule.
+    """
+
+    def __init__(self, text: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(text)
+        self.problems = tuple(problems)

@@ -6,89 +6,145 @@
 from __future__ import annotations
 
 import copy
-import heapq
 from collections.abc import Iterable
 from math import floor, inf
 
 import msgspec
 from claxon.event import Event
 
-from .counters import Totals
-from .decisions import Decision, Step, Transition, What
-from .feeds import Feed, FeedKey, Meter, Watched, meter_of, meters
-from .labels import Labels, fingerprint
-from .lifecycle import Alert, Change, State, advance, timers
-from .meters import Series, new_series
-from .provisional import LIMIT, Provisional
-from .rules import SCOPE_LABELS, Any, Consecutive, Rule
-from .streaks import Failure, Streak, ready_at
-from .watches import Watch, evaluate, rollover
+from .agenda import Agenda
+from .conditions import Any, Consecutive, Own
+from .counting import PEAK_S, WAITING, Counting
+from .decisions import Decision, Step, What
+from .engine_state import EngineState
+from .feeds import Key, Source, Watched
+from .hearing import Hearing
+from .keyring import HISTORY, HISTORY_S, Keyring
+from .ledger import Ledger
+from .lifecycle import Alert, Change, State, Value, advance, close, timers
+from .meters import meter_of
+from .near_misses import near_miss
+from .outlook import outlook
+from .own_rules import KEYS_OVERFLOW, OWN_RULES, RULE_FAILED
+from .rewinding import rewind
+from .rules import Rule
+from .watches import evaluate
 
-MAX_KEYS = 100_000
-"""Keys of one rule; further ones share one key of `(overflow)`."""
-
-OVERFLOW = "(overflow)"
 CONFIRM_AFTER_S = 600
 """After so long without a later attempt, a provisional failure is a failed call in the counters too."""
 
-_COUNT_AT = 20  # batches whose successes wait at most, so that their events do not fill the memory
-_MAX_FEEDS = 200_000
-HISTORY_S = 3600
-_HISTORY = Meter(scope=(), failures=(), by=("app", "environment"), lengths=(300, HISTORY_S))
-
-Key = tuple[str, ...]
-
-
-class EngineState(msgspec.Struct):
-    """All that the engine remembers; a snapshot is this.
-
-    Attributes:
-        now: The latest instant it was told.
-        grid: The last whole second that was evaluated.
-        series: By meter, by key.
-        watches: By rule id, by key.
-        totals: By (app, environment, model).
-        provisional: Failures that may be taken back.
-        overflowed: Distinct (app, environment, model, path) that a rule counts under `(overflow)`.
-        resumed_at: When it was last told that nobody could have been heard before.
-    """
-
-    now: float = -inf
-    grid: int | None = None
-    series: dict[str, dict[Key, Series]] = msgspec.field(default_factory=dict)
-    watches: dict[str, dict[Key, Watch]] = msgspec.field(default_factory=dict)
-    totals: dict[tuple[str, str, str], Totals] = msgspec.field(default_factory=dict)
-    provisional: Provisional = msgspec.field(default_factory=Provisional)
-    overflowed: int = 0
-    resumed_at: float = -inf
+_SAID_FOR_S = 3600.0  # the same near miss of a key is not told again for so long
+_AGAIN_S = 60  # a rule that failed is evaluated again after so long
 
 
 class Engine:
     """Evaluates rules over events, deterministically: the same calls give the same steps."""
 
-    def __init__(self, rules: Iterable[Rule], state: EngineState | None = None) -> None:
-        self.rules = {rule.id: rule for rule in rules}
-        self._state = state if state is not None else EngineState()
-        self._feeds: dict[FeedKey, Feed] = {}
-        self._due: list[tuple[int, str, Key]] = []
-        self._meters = meters(self.rules.values(), _HISTORY)
-        self._step = Step()
-        # One row for all events of a batch that were passed over for the same reason.
-        self._quiet: dict[tuple[str, ...], Decision] = {}
+    def __init__(self, rules: Iterable[Rule], state: EngineState | None = None, *, measure: bool = True) -> None:
+        """Begin, or go on where a state was taken.
+
+        Args:
+            rules: With distinct ids.
+            state: What an engine with the same rules remembered; it is used, not copied.
+            measure: Whether to sum tokens and durations, which decide nothing.
+        """
+        self._measure = measure
+        self._load(rules, state if state is not None else EngineState())
+
+    def _load(self, rules: Iterable[Rule], state: EngineState) -> None:
+        self._state = state
+        self._agenda = Agenda()
+        self._agenda.second = state.grid if state.grid is not None else 0
+        self._agenda.taken = state.taken
+        self._ledger = Ledger(state.chain, state.quiet)
+        self._keys = Keyring(rules, state, overflowed=self._overflow)
+        self._counting = Counting(self._keys, self._agenda)
+        self.rules = self._keys.rules
         self._alerts: dict[str, Alert] = {}
-        self._active = 0
-        # Successes that are not counted yet. Nothing looks at them before the next whole second,
-        # and to count a second's worth of a key at once costs a fifth of counting each batch's.
-        self._successes: dict[FeedKey, list[Event]] = {}
-        self._batches = 0
-        self._seen_at = -inf
-        self._ready_at: dict[str, int] = {}
-        self._adopt()
+        for watched in self._all_watched():
+            alert = watched.watch.alert
+            if alert is not None and (alert.episode or watched.watch.active):
+                self._alerts[alert.fingerprint] = alert
+            self._agenda.restore(watched)
+        self._hearing = Hearing(state, self._keys, self._agenda, self._counting, self._ledger, matched=self._matched)
+        self._hearing.restore(self._all_watched())
+        for key, instants in state.recent.items():
+            self._keys.restore(key, instants, second=self._agenda.second)
+
+    # ── the ways in ───────────────────────────────────────────────────────────
+
+    def observe(self, events: Iterable[Event], now: float) -> Step:
+        """Take completed events that arrive at `now`, and return what was decided.
+
+        First the whole seconds up to `now` are evaluated, as by `tick`.
+        """
+        self._advance(now)
+        self._take(events, edge=inf, latest=inf)
+        return self._ledger.take()
+
+    def replay(self, events: Iterable[Event]) -> Step:
+        """Take completed events in the order in which they arrived, each at the latest instant so far.
+
+        The same as `observe([event], max(now, event.at))` for one after another.
+        """
+        edge = self._agenda.second + 1 if self._state.grid is not None else -inf
+        self._state.now = self._take(events, edge=edge, latest=self._state.now)
+        return self._ledger.take()
+
+    def tick(self, now: float) -> Step:
+        """Evaluate every whole second that has passed, in order; a late tick loses nothing."""
+        self._advance(now)
+        return self._ledger.take()
+
+    def resume(self, now: float) -> Step:
+        """Go on after a pause in which no event could arrive: nobody was silent in it."""
+        self._state.resumed_at = max(now, self._state.now)
+        return self.tick(now)
+
+    def rewind(self, now: float) -> Step:
+        """Go on at an earlier instant: the clock was ahead, and was set back.
+
+        What it put after `now` is let go from the windows, and no time of an alert lies ahead.
+        """
+        state, before = self.state, self._state.now
+        if now >= before:
+            return self.tick(now)
+        rewind(state, now)
+        self._ledger.decide(Decision(at=now, what=What.CLOCK_BACK, value={"by_s": before - now}))
+        step = self._ledger.take()
+        self._load(self._given_rules(), state)
+        return step
+
+    def replace_rules(self, rules: Iterable[Rule], now: float) -> Step:
+        """Go on with other rules; what the unchanged ones remember is kept.
+
+        An alert of a rule that is gone, or that no longer means the same keys, is
+        closed. A rule with another limit keeps its alerts, and judges them by it.
+        """
+        self._advance(now)
+        wanted = {rule.id: rule for rule in rules}
+        for rule_id in sorted(set(wanted) | {rule.id for rule in self._given_rules()}):
+            old, new = self.rules.get(rule_id), wanted.get(rule_id)
+            if old is not None and new is not None and old.hash == new.hash:
+                continue
+            self._tell_change(rule_id, old, new)
+            if old is not None and (new is None or not _same_keys(old, new)):
+                self._drop_rule(old, "rule changed" if new is not None else "rule removed")
+        step = self._ledger.take()
+        self._load(wanted.values(), self.state)
+        for watched in self._all_watched():
+            self._agenda.rouse(watched)
+        return step
+
+    # ── reading ───────────────────────────────────────────────────────────────
 
     @property
     def state(self) -> EngineState:
         """All that is remembered, up to the latest event."""
-        self._count_successes()
+        self._counting.count_all()
+        self._state.recent = self._keys.recent(second=self._agenda.second)
+        self._state.quiet = self._ledger.quiet
+        self._state.taken = self._agenda.taken
         return self._state
 
     @property
@@ -96,41 +152,15 @@ class Engine:
         """The latest instant it was told."""
         return self._state.now
 
-    # ── the two ways in ───────────────────────────────────────────────────────
+    @property
+    def ledger_hash(self) -> str:
+        """The hash over all decisions so far, 32 hex digits; "" before the first."""
+        return self._state.chain.digest
 
-    def observe(self, events: Iterable[Event], now: float) -> Step:
-        """Take completed events that arrive at `now`, and return what was decided.
-
-        First the whole seconds up to `now` are evaluated, as by `tick`.
-        """
-        now = self._advance(now)
-        self._begin_batch(now)
-        successes = self._successes
-        for event in events:
-            if event.call_id is not None and (event.provisional or event.attempt > 1):
-                self._take_back(event, now)
-            if event.category == "ok":
-                key = (event.app, event.environment, event.model, event.path)
-                group = successes.get(key)
-                if group is None:
-                    successes[key] = [event]
-                else:
-                    group.append(event)
-            else:
-                self._fail(event, now)
-        return self._take_step()
-
-    def tick(self, now: float) -> Step:
-        """Evaluate every whole second that has passed, in order; a late tick loses nothing."""
-        self._advance(now)
-        return self._take_step()
-
-    def resume(self, now: float) -> Step:
-        """Go on after a pause in which no event could arrive: nobody was silent in it."""
-        self._state.resumed_at = max(now, self._state.now)
-        return self.tick(now)
-
-    # ── reading ───────────────────────────────────────────────────────────────
+    @property
+    def decided(self) -> int:
+        """How many decisions there were."""
+        return self._state.chain.n
 
     def alerts(self) -> list[Alert]:
         """Return every alert that has ever been pending or fired and is remembered."""
@@ -144,334 +174,274 @@ class Engine:
         """Return the alert with a fingerprint."""
         return self._alerts.get(name)
 
+    def seen(self, alert: Alert) -> Alert:
+        """Return an alert with what its condition measures now; an engine need not look that often."""
+        watched = self._keys.find(alert.rule, alert.key) if alert.rule in self.rules else None
+        if watched is None or not watched.watch.active or isinstance(watched.rule.condition, Consecutive):
+            return alert
+        self._counting.count_failures()
+        self._counting.catch_up(watched.source)
+        holds, value = evaluate(watched.rule, watched.watch, watched.source.series, self._agenda.second)
+        return alert if holds is None else msgspec.structs.replace(alert, value=value)
+
+    def counts(self, rule: Rule) -> dict[Key, dict[int, list[int]]]:
+        """Return the columns of each window that a rule reads, by key."""
+        g = self._agenda.second
+        return {
+            key: {length: list(source.series.counts(length, g)) for length in rule.windows}
+            for key, source in self._read(meter_of(rule)).items()
+        }
+
     def history(self) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
         """Return (minute's start, calls, failed) of the last hour, by (app, environment)."""
-        g = self.state.grid or 0
+        g = self._agenda.second
         found: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
-        for (app, environment), series in self._history_series().items():
-            series.counts(HISTORY_S, g)
-            rows = series.windows[HISTORY_S].rows
+        for (app, environment), source in self._read(HISTORY.id).items():
+            source.series.counts(HISTORY_S, g)
+            rows = source.series.windows[HISTORY_S].rows
             found[app, environment] = [(row[0] * 60, row[1], row[2]) for row in rows]
         return found
 
     def recent(self, length: int = 300) -> dict[tuple[str, str], list[int]]:
         """Return the columns of the last `length` seconds (300 or 3600), by (app, environment)."""
-        g = self.state.grid or 0
-        found = self._history_series()
-        return {(key[0], key[1]): list(series.counts(length, g)) for key, series in found.items()}
+        g = self._agenda.second
+        found = self._read(HISTORY.id)
+        return {(key[0], key[1]): list(source.series.counts(length, g)) for key, source in found.items()}
 
-    def _history_series(self) -> dict[Key, Series]:
-        return self.state.series.get(_HISTORY.id, {})
+    def _read(self, meter: str) -> dict[Key, Source]:
+        sources = {key: self._keys.source(meter, key) for key in self._state.series.get(meter, {})}
+        self._counting.count_failures()
+        for source in sources.values():
+            self._counting.catch_up(source)
+        return sources
 
     # ── time ──────────────────────────────────────────────────────────────────
 
-    def _advance(self, now: float) -> float:
-        state = self._state
+    def _advance(self, now: float) -> None:
+        state, agenda = self._state, self._agenda
         now = state.now = max(now, state.now)
         until = floor(now)
         if state.grid is None:
-            state.grid = until
-        if self._successes and until > floor(self._seen_at):
-            self._count_successes()
-        while self._due and self._due[0][0] <= until:
-            g, rule_id, key = heapq.heappop(self._due)
-            watch = self._state.watches[rule_id][key]
-            if watch.wake == g:
-                watch.wake = None
-                self._evaluate(rule_id, key, watch, g)
-        if until // 60 > state.grid // 60 or len(state.provisional.calls) > 2 * LIMIT:
+            state.grid = agenda.second = until
+        if until <= agenda.second:
+            return
+        self._end_second()
+        while (due := agenda.pop(until)) is not None:
+            g, rule_id, key = due
+            watched = self._keys.find(rule_id, key)
+            if watched.watch.wake == g:
+                watched.watch.wake = None
+                # All that was observed before `g` is of seconds that are over.
+                agenda.second = g
+                self._evaluate(watched, g)
+        if until // 60 > state.grid // 60:
             # By whole minutes, so that it does not matter when a tick comes.
             self._confirm(until // 60 * 60)
-        state.grid = max(state.grid, until)
-        return now
+        state.grid = agenda.second = until
 
-    def _evaluate(self, rule_id: str, key: Key, watch: Watch, g: int) -> None:
-        rule = self.rules[rule_id]
-        series = self._series_of(rule, key)
-        holds, value = evaluate(rule, watch, series, g)
-        if watch.alert is None and not holds:
-            self._sleep_until(rule_id, key, watch, rollover(rule, watch, series, g), g)
+    def _end_second(self) -> None:
+        """Count what was observed in the second that is over, as far as somebody looks at it."""
+        self._counting.count_failures()
+        for watched in self._agenda.overheated():
+            self._counting.catch_up(watched.source)
+            self._agenda.heat(watched, 0)
+            of_a_run = isinstance(watched.rule.condition, Consecutive) and not watched.watch.active
+            if not of_a_run and watched.source.series.version != watched.watch.version:
+                self._agenda.rouse(watched)
+        self._ledger.end_second()
+
+    def _evaluate(self, watched: Watched, g: int) -> None:
+        rule, watch, series = watched.rule, watched.watch, watched.source.series
+        resumed_at = self._state.resumed_at
+        self._counting.catch_up(watched.source)
+        watch.version = series.version
+        try:
+            holds, value = evaluate(rule, watch, series, g, resumed_at=resumed_at)
+            # Floats, as they are once they have been stored: the same decision must read the same after a restart.
+            value = {name: float(number) for name, number in value.items()}
+            self._judge(watched, holds, value, g)
+            ahead = outlook(rule, watch, series, g, holds=holds, resumed_at=resumed_at)
+        except Exception as fault:  # noqa: BLE001 — whatever is wrong with one rule, the others go on
+            self._rule_failed(watched, g, fault)
             return
-        alert = watch.alert = watch.alert or _new_alert(rule, key)
-        alert.last_at = max(series.last_at, alert.last_at, self._state.resumed_at)
+        watch.failures, watch.enough, watch.until = 0, ahead.enough, max(0.0, ahead.until)
+        self._agenda.heat(watched, ahead.spare)
+        instants = [ahead.at, *(timers(watch.alert, rule) if watch.alert is not None else ())]
+        for instant in instants:
+            # A timer that has passed waits for evidence, which wakes the key itself.
+            if instant is not None and instant > g:
+                self._agenda.wake_at(watched, instant)
+
+    def _judge(self, watched: Watched, holds: bool | None, value: Value, g: int) -> None:
+        """Move a key's alert by what its condition said."""
+        watch = watched.watch
+        if watch.alert is None and not holds:
+            self._pass_over(watched, holds, value, g)
+            return
+        alert = watch.alert = watch.alert or watched.new_alert()
+        alert.last_at = max(watched.source.series.last_at, alert.last_at, self._state.resumed_at)
+        if isinstance(watched.rule.condition, Own):
+            alert.last_at = g
         alert.evidence = watch.evidence or alert.evidence
         if value and holds is not None:
             alert.value = value
-        self._move(rule, watch, alert, holds=holds, now=g)
-        instants = [rollover(rule, watch, series, g), *timers(alert, rule)]
-        # A timer that has passed waits for evidence, which wakes the key itself.
-        ahead = [t for t in instants if t is not None and t > g]
-        self._sleep_until(rule_id, key, watch, min(ahead, default=None), g)
+        changed = self._move(watched, alert, holds=holds, value=value, now=g)
+        if not changed and not watch.active:
+            self._pass_over(watched, holds, value, g)
 
-    def _move(self, rule: Rule, watch: Watch, alert: Alert, *, holds: bool | None, now: float) -> None:
-        change = advance(alert, rule, holds=holds, now=now)
-        if alert.state is State.FIRING and _worse(alert.value, alert.peak):
+    def _move(self, watched: Watched, alert: Alert, *, holds: bool | None, value: Value, now: float) -> bool:
+        # No event says that something is wrong with Claxon itself.
+        heard_at = None if isinstance(watched.rule.condition, Own) else watched.source.series.last_at
+        change = advance(alert, watched.rule, holds=holds, now=now, heard_at=heard_at)
+        # Now and then only, so that it does not matter how often it is looked at.
+        due = now % PEAK_S == 0 or isinstance(watched.rule.condition, Any)
+        if due and alert.state is State.FIRING and _worse(alert.value, alert.peak):
             alert.peak = dict(alert.value)
         if change is None:
-            return
+            return False
+        if holds is None:
+            alert.value = value
         self._alerts[alert.fingerprint] = alert
-        if change is Change.PENDING or (change is Change.FIRED and not rule.hold_s):
-            self._active += 1
-        elif change in (Change.CALMED, Change.RESOLVED):
-            self._active -= 1
+        self._tell(watched, alert, change, value, now)
+        return True
+
+    def _tell(self, watched: Watched, alert: Alert, change: Change, value: Value, now: float) -> None:
         if change is Change.RESOLVED:
-            watch.matches = 0
-        self._step.transitions.append(Transition(change=change, at=now, alert=copy.deepcopy(alert)))
-        note = alert.resolve_reason if change is Change.RESOLVED else ""
-        self._decide(What(change.value), now, alert.labels, alert.value, subject=alert.fingerprint, note=note)
+            watched.watch.matches = 0
+        watched.watch.said = ""
+        self._ledger.tell(watched, copy.deepcopy(alert), change, now, value)
 
-    def _sleep_until(self, rule_id: str, key: Key, watch: Watch, instant: float | None, g: int) -> None:
-        if instant is None:
+    def _pass_over(self, watched: Watched, holds: bool | None, value: Value, g: int) -> None:
+        """Tell the ledger why an alert does not fire, once for each reason and hour."""
+        watch = watched.watch
+        why = near_miss(watched.rule, value) if holds is False else None
+        if why is None or (why.value == watch.said and g < watch.said_until):
             return
-        wake = max(-floor(-instant), g + 1)
-        if watch.wake is None or wake < watch.wake:
-            watch.wake = wake
-            heapq.heappush(self._due, (wake, rule_id, key))
-
-    def _rouse(self, watched: Watched, now: float) -> None:
-        """Have a key evaluated at the next whole second."""
-        wake = watched.watch.wake
-        if wake is None or wake > now + 1:
-            self._sleep_until(watched.rule.id, watched.key, watched.watch, now, floor(now))
+        watch.said, watch.said_until = why.value, g + _SAID_FOR_S
+        self._ledger.decide_of(watched, why, g, value)
 
     # ── events ────────────────────────────────────────────────────────────────
 
-    def _begin_batch(self, now: float) -> None:
-        """Count what waits, unless it may wait on together with what is observed now."""
-        ready = {
-            rule.id: ready_at(now, rule.condition.settle_s)
-            for rule in self.rules.values()
-            if isinstance(rule.condition, Consecutive)
-        }
-        if ready != self._ready_at or self._batches >= _COUNT_AT:
-            self._count_successes()
-            self._ready_at = ready
-        self._batches += 1
-        self._seen_at = now
+    def _take(self, events: Iterable[Event], *, edge: float, latest: float) -> float:
+        """Take events; one that ended after `latest` moves it, one at or after `edge` the time. Return `latest`."""
+        state, agenda, counting, hearing, measure = (
+            self._state,
+            self._agenda,
+            self._counting,
+            self._hearing,
+            self._measure,
+        )
+        feeds, second, before = self._keys.feeds, agenda.second, agenda.taken
+        now = state.now if latest == inf else inf
+        n = 0
+        for n, event in enumerate(events, 1):
+            at = event.at
+            if at > latest:
+                latest = at
+                if at >= edge:
+                    agenda.taken = before + n - 1
+                    self._pass(at)
+                    second = agenda.second
+                    edge = second + 1
+            feed = feeds.get((event.app, event.environment, event.model, event.path))
+            if feed is None:
+                feed = counting.feed(event)
+            if measure:
+                feed.totals.measure(event)
+            if (
+                event.category == "ok"
+                and event.attempt == 1
+                and event.ratelimit is None
+                and event.model_end_of_life is None
+            ):
+                if at >= second and 0 < len(feed.ok) < WAITING:
+                    feed.ok.append(at)
+                else:
+                    counting.note(feed, at)
+            else:
+                hearing.take(feed, event, min(latest, now))
+        agenda.taken = before + n
+        return latest
 
-    def _count_successes(self) -> None:
-        """Count the successes that wait, as observed when they were."""
-        waiting, self._successes = self._successes, {}
-        self._batches = 0
-        for key, events in waiting.items():
-            self._succeed(key, events, self._seen_at)
+    def _pass(self, now: float) -> None:
+        """Let whole seconds pass; most of them are nobody's concern."""
+        state, agenda = self._state, self._agenda
+        second = floor(now)
+        if (
+            state.grid is None
+            or self._counting.waiting
+            or self._ledger.waiting
+            or second // 60 > state.grid // 60
+            or not agenda.idle_until(second)
+        ):
+            self._advance(now)
+        else:
+            state.grid = agenda.second = second
 
-    def _succeed(self, key: FeedKey, events: list[Event], now: float) -> None:
-        feed = self._feed(key)
-        feed.totals.succeed(events)
-        newest = feed.count_successes(events)
-        for watch in feed.anys:
-            if newest > watch.other_at:
-                watch.other_at = newest
-        for watched in feed.streaks:
-            self._succeed_streak(watched, events, now)
-        if self._active:
-            for watched in feed.watched:
-                if watched.watch.active:
-                    self._rouse(watched, now)
-
-    def _succeed_streak(self, watched: Watched, events: list[Event], now: float) -> None:
-        streak = watched.watch.streak
-        assert streak is not None
-        ready = self._ready_at[watched.rule.id]
-        streak.succeed(ready, [event.at for event in events], observed=floor(now) + 1)
-        if not streak.quiet:
-            self._sleep_until(watched.rule.id, watched.key, watched.watch, ready, floor(now))
-
-    def _fail(self, event: Event, now: float) -> None:
-        feed = self._feed((event.app, event.environment, event.model, event.path))
-        alone = feed.totals.fail(event)
-        if event.category == "cancelled":
-            feed.see(event.at)
-            return
-        feed.count_failure(event)
-        self._explain(event, now, alone=alone)
-        for watched in feed.watched:
-            self._fail_one(watched, event, now)
-
-    def _fail_one(self, watched: Watched, event: Event, now: float) -> None:
-        watch, rule = watched.watch, watched.rule
-        matches = watched.counts(event)
-        if isinstance(rule.condition, Any):
-            self._match_any(watched, event, now, matches=matches)
-        elif matches and isinstance(rule.condition, Consecutive):
-            assert watch.streak is not None
-            ready = self._ready_at[rule.id]
-            watch.streak.fail(Failure(ready, event.at, event.call_id or ""))
-            watched.gather(event, now)
-            self._sleep_until(rule.id, watched.key, watch, ready, floor(now))
-        elif matches:
-            watched.gather(event, now)
-        if watch.active or (matches and watched.worth_a_look()):
-            self._rouse(watched, now)
-
-    def _match_any(self, watched: Watched, event: Event, now: float, *, matches: bool) -> None:
-        watch, rule = watched.watch, watched.rule
-        if not matches:
-            watch.other_at = max(watch.other_at, event.at)
-            return
-        if event.at + rule.stale_after_s <= now:
-            self._decide(What.LATE, now, watched.labels, {"age_s": now - event.at}, note=rule.alert)
-            return
-        watched.gather(event, now)
-        watch.matches += 1
-        watch.matched_at = max(watch.matched_at, event.at)
-        alert = watch.alert = watch.alert or _new_alert(rule, watched.key)
-        alert.last_at = max(alert.last_at, watched.series.last_at)
-        alert.evidence = watch.evidence or alert.evidence
-        alert.value = {"count": watch.matches, "age_s": round(max(0.0, now - event.at), 3)}
-        # It fires even if a success came after it: one rejected key is one too many.
-        self._move(rule, watch, alert, holds=True, now=now)
-
-    def _take_back(self, event: Event, now: float) -> None:
-        for failure in self._state.provisional.meet(event, now):
-            self._absorb(failure, now)
-
-    def _absorb(self, failure: Event, now: float) -> None:
-        feed = self._feed((failure.app, failure.environment, failure.model, failure.path))
-        feed.take_back(failure)
-        feed.totals.absorbed += 1
-        for watched in feed.watched:
-            if watched.watch.active:
-                self._rouse(watched, now)
+    def _matched(self, watched: Watched, alert: Alert, now: float) -> None:
+        """Fire on a match of `any`, even if a success came after it: one rejected key is one too many."""
+        self._move(watched, alert, holds=True, value=alert.value, now=now)
+        self._agenda.heat(watched, 0)
 
     def _confirm(self, now: int) -> None:
+        self._hearing.forget_awake()
         for failure in self._state.provisional.expire(now - CONFIRM_AFTER_S):
-            self._feed((failure.app, failure.environment, failure.model, failure.path)).totals.end_failed(failure)
+            self._counting.feed(failure).totals.end_failed(failure)
 
-    # ── why nothing was said ──────────────────────────────────────────────────
+    # ── what is wrong with Claxon itself ──────────────────────────────────────
 
-    def _explain(self, event: Event, now: float, *, alone: bool) -> None:
-        if not event.final:
-            what = What.ABSORBED
-        elif alone and event.category == "rate_limit":
-            what = What.LONE_429
-        elif alone and event.category in ("server", "overloaded"):
-            what = What.LONE_500
-        else:
-            return
-        labels = {
-            "app": event.app,
-            "environment": event.environment,
-            "model": event.model,
-            "path": event.path,
-        }
-        about = (what, event.category, *labels.values())
-        row = self._quiet.get(about)
-        if row is None:
-            row = self._quiet[about] = Decision(at=now, what=what, labels=labels, value={"n": 0}, note=event.category)
-            self._step.decisions.append(row)
-        row.value["n"] += 1
+    def _rule_failed(self, watched: Watched, g: int, fault: Exception) -> None:
+        note = f"{type(fault).__name__}: {fault}"[:300]
+        row = Decision(at=g, what=What.RULE_FAILED, rule=watched.rule.id, rule_hash=watched.rule.hash, note=note)
+        row.labels = watched.labels
+        self._ledger.decide(row)
+        self._agenda.wake_at(watched, g + _AGAIN_S)
+        self._own_fault(RULE_FAILED, watched.rule.id, g)
 
-    def _decide(
-        self,
-        what: What,
-        at: float,
-        labels: Labels,
-        value: dict[str, float],
-        *,
-        subject: str = "",
-        note: str = "",
-    ) -> None:
-        row = Decision(at=at, what=what, subject=subject, labels=labels, value=value, note=note)
-        self._step.decisions.append(row)
+    def _overflow(self, rule: Rule) -> None:
+        if not self._keys.own(KEYS_OVERFLOW, rule.id).watch.active:
+            self._ledger.decide(Decision(at=self.now, what=What.OVERFLOW, rule=rule.id, rule_hash=rule.hash))
+        self._own_fault(KEYS_OVERFLOW, rule.id, self.now)
 
-    def _take_step(self) -> Step:
-        step, self._step = self._step, Step()
-        self._quiet.clear()
-        return step
+    def _own_fault(self, rule: Rule, about: str, now: float) -> None:
+        watched = self._keys.own(rule, about)
+        watched.watch.matches += 1
+        watched.watch.matched_at = max(watched.watch.matched_at, now)
+        self._agenda.wake_at(watched, floor(now) + 1)
 
-    # ── keys ──────────────────────────────────────────────────────────────────
+    # ── other rules ───────────────────────────────────────────────────────────
 
-    def _feed(self, key: FeedKey) -> Feed:
-        feed = self._feeds.get(key)
-        if feed is None:
-            if len(self._feeds) >= _MAX_FEEDS:
-                self._feeds.clear()
-            feed = self._feeds[key] = self._new_feed(key)
-        return feed
+    def _given_rules(self) -> list[Rule]:
+        return [rule for rule in self.rules.values() if rule not in OWN_RULES]
 
-    def _new_feed(self, key: FeedKey) -> Feed:
-        app, environment, model, _ = key
-        labels = dict(zip(SCOPE_LABELS, key, strict=True))
-        of_model = (app, environment, model)
-        if of_model not in self._state.totals and len(self._state.totals) >= MAX_KEYS:
-            of_model = (OVERFLOW, OVERFLOW, OVERFLOW)
-        totals = self._state.totals.setdefault(of_model, Totals())
-        feed = Feed(totals=totals)
-        for name, meter in self._meters.items():
-            if all(m.matches(labels[m.name]) for m in meter.scope):
-                feed.series.append((self._series(name, self._key(name, meter.by, labels)), meter.failures))
-        for rule in self.rules.values():
-            if all(m.matches(labels[m.name]) for m in rule.scope):
-                series_key = self._key(meter_of(rule), rule.by, labels)
-                feed.watch(self._watched(rule, series_key))
-        self._state.overflowed += any(watched.key[:1] == (OVERFLOW,) for watched in feed.watched)
-        return feed
+    def _tell_change(self, rule_id: str, old: Rule | None, new: Rule | None) -> None:
+        note = f"{old.hash if old is not None else 'none'} -> {new.hash if new is not None else 'none'}"
+        row = Decision(at=self.now, what=What.RULE_CHANGED, rule=rule_id, note=note)
+        row.rule_hash = new.hash if new is not None else ""
+        self._ledger.decide(row)
 
-    def _key(self, meter: str, by: tuple[str, ...], labels: Labels) -> Key:
-        key = tuple(labels[name] for name in by)
-        known = self._state.series.setdefault(meter, {})
-        if key in known or len(known) < MAX_KEYS:
-            return key
-        return (OVERFLOW,) * len(by)
+    def _drop_rule(self, rule: Rule, reason: str) -> None:
+        """Close a rule's alerts and forget its keys."""
+        for key in list(self._state.watches.get(rule.id, {})):
+            watched = self._keys.find(rule.id, key)
+            alert = watched.watch.alert
+            change = close(alert, reason, now=self.now) if alert is not None else None
+            if alert is not None and change is not None:
+                self._tell(watched, alert, change, alert.value, self.now)
+        self._state.watches.pop(rule.id, None)
 
-    def _series(self, meter: str, key: Key) -> Series:
-        known = self._state.series.setdefault(meter, {})
-        series = known.get(key)
-        if series is None:
-            series = known[key] = new_series(self._meters[meter].lengths)
-        return series
-
-    def _series_of(self, rule: Rule, key: Key) -> Series:
-        return self._series(meter_of(rule), key)
-
-    def _watched(self, rule: Rule, key: Key) -> Watched:
-        watches = self._state.watches.setdefault(rule.id, {})
-        watch = watches.get(key)
-        if watch is None:
-            watch = watches[key] = new_watch(rule)
-        return Watched(rule=rule, key=key, watch=watch, series=self._series_of(rule, key), labels=_labels(rule, key))
-
-    def _adopt(self) -> None:
-        """Take over a restored state: link what it leaves out, drop what no rule asks for."""
-        state = self._state
-        for known in (state.watches, state.series):
-            wanted = self.rules if known is state.watches else self._meters
-            for gone in [name for name in known if name not in wanted]:
-                del known[gone]
-        for name, by_key in state.series.items():
-            for series in by_key.values():
-                for length in self._meters[name].lengths:
-                    series.windows.setdefault(length, new_series((length,)).windows[length])
-        for rule_id, watches in state.watches.items():
-            for key, watch in watches.items():
-                if watch.alert is not None and (watch.alert.episode or watch.active):
-                    self._alerts[watch.alert.fingerprint] = watch.alert
-                self._active += watch.active
-                if watch.wake is not None:
-                    self._due.append((watch.wake, rule_id, key))
-        heapq.heapify(self._due)
+    def _all_watched(self) -> list[Watched]:
+        return [self._keys.find(rule_id, key) for rule_id, watches in self._state.watches.items() for key in watches]
 
 
-def new_watch(rule: Rule) -> Watch:
-    """Return the empty watch of a rule's key."""
-    return Watch(streak=Streak() if isinstance(rule.condition, Consecutive) else None)
+def _same_keys(old: Rule, new: Rule) -> bool:
+    """Whether a changed rule still asks the same of the same keys, only with other limits."""
+    return (old.kind, old.by, old.scope) == (new.kind, new.by, new.scope)
 
 
-def _labels(rule: Rule, key: Key) -> Labels:
-    named = {name: value for name, value in zip(rule.by, key, strict=True) if value}
-    return {"alertname": rule.alert} | named | rule.labels
+_SEVERITY_OF_VALUE = ("bound", "share", "burn", "streak", "exhausted", "parked", "count")
 
 
-def _new_alert(rule: Rule, key: Key) -> Alert:
-    labels = _labels(rule, key)
-    return Alert(rule=rule.id, key=key, labels=labels, fingerprint=fingerprint(labels), rule_hash=rule.hash)
-
-
-_SEVERITY_OF_VALUE = ("bound", "share", "burn", "streak", "exhausted", "count")
-
-
-def _worse(value: dict[str, float], peak: dict[str, float]) -> bool:
+def _worse(value: Value, peak: Value) -> bool:
     name = next((n for n in _SEVERITY_OF_VALUE if n in value), None)
     return name is not None and value[name] > peak.get(name, -inf)

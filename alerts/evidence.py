@@ -47,30 +47,33 @@ class Evidence(msgspec.Struct):
     categories: dict[str, int] = msgspec.field(default_factory=dict)
     samples: list[Sample] = msgspec.field(default_factory=list)
 
-    def add(self, event: Event) -> None:
-        """Take one failed attempt."""
-        error = error_name(event)
-        self.first_at = min(self.first_at, event.at) if self.failures else event.at
-        self.last_at = max(self.last_at, event.at)
-        self.failures += 1
-        new = error not in self.errors
-        if new and len(self.errors) >= _MAX_KINDS:
-            error, new = _OTHER, False
-        self.errors[error] = self.errors.get(error, 0) + 1
-        self.categories[event.category] = self.categories.get(event.category, 0) + 1
-        self._keep(_sample(event, error), new=new)
+    def add(self, events: list[Event]) -> None:
+        """Take failed attempts of one kind of error, at least one."""
+        error, instants = error_name(events[0]), [event.at for event in events]
+        earliest = min(instants)
+        self.first_at = min(self.first_at, earliest) if self.failures else earliest
+        self.last_at = max(self.last_at, *instants)
+        self.failures += len(events)
+        if error not in self.errors and len(self.errors) >= _MAX_KINDS:
+            error = _OTHER
+        self.errors[error] = self.errors.get(error, 0) + len(events)
+        category = events[0].category
+        self.categories[category] = self.categories.get(category, 0) + len(events)
+        self._keep(events, error)
 
-    def _keep(self, sample: Sample, *, new: bool) -> None:
+    def _keep(self, events: list[Event], error: str) -> None:
         samples = self.samples
-        if len(samples) < MAX_SAMPLES:
-            samples.append(sample)
-        elif new:
-            # Another of a kind that is shown already makes room; the first and the last stay.
-            kinds = [s.error for s in samples]
-            spare = next((i for i in range(1, len(kinds)) if kinds[i] in kinds[:i]), len(samples) - 1)
-            samples[spare] = sample
-        else:
-            samples[-1] = sample
+        room = MAX_SAMPLES - len(samples)
+        samples += [_sample(event, error) for event in events[:room]]
+        if len(events) > room:
+            del samples[self._spare(error)]
+            samples.append(_sample(events[-1], error))
+
+    def _spare(self, error: str) -> int:
+        """Return which sample makes room: the latest of a kind that is shown otherwise; the first one stays."""
+        kinds = [sample.error for sample in self.samples]
+        others = (i for i in range(len(kinds) - 1, 0, -1) if kinds[i] in (*kinds[:i], *kinds[i + 1 :], error))
+        return next(others, len(kinds) - 1)
 
     def request_ids(self) -> list[str]:
         """Return the samples' request ids, without repeats."""

@@ -46,11 +46,49 @@ DEFAULT_INHIBIT_RULES: tuple[InhibitRule, ...] = (
 )
 
 
-def inhibited_by(alert: Alert, firing: Iterable[Alert], rules: Iterable[InhibitRule]) -> Alert | None:
-    """Return a firing alert that mutes this one."""
-    sources = [other for other in firing if other.fingerprint != alert.fingerprint]
-    for rule in rules:
-        for source in sources:
-            if rule.mutes(source.labels, alert.labels):
-                return source
-    return None
+class Inhibition:
+    """The firing alerts that may mute others, found by the labels that must be equal: there may be thousands."""
+
+    def __init__(self, rules: Iterable[InhibitRule], firing: Iterable[Alert] = ()) -> None:
+        self._rules = tuple(rules)
+        self._sources: list[dict[tuple[str, ...], dict[str, Alert]]] = [{} for _ in self._rules]
+        for alert in firing:
+            self.add(alert)
+
+    def add(self, alert: Alert) -> None:
+        """Take an alert that fires."""
+        for rule, sources in zip(self._rules, self._sources, strict=True):
+            if all_match(rule.source, alert.labels):
+                sources.setdefault(_values(rule, alert.labels), {})[alert.fingerprint] = alert
+
+    def discard(self, alert: Alert) -> None:
+        """Forget an alert that has ended."""
+        for rule, sources in zip(self._rules, self._sources, strict=True):
+            same = sources.get(_values(rule, alert.labels), {})
+            same.pop(alert.fingerprint, None)
+            if not same:
+                sources.pop(_values(rule, alert.labels), None)
+
+    def source_of(self, alert: Alert, *, before: str | None = None) -> Alert | None:
+        """Return a firing alert that mutes this one.
+
+        Args:
+            alert: Which fires too.
+            before: The fingerprint of the one that muted it so far; it is the answer as long as it may be.
+        """
+        first: Alert | None = None
+        for rule, sources in zip(self._rules, self._sources, strict=True):
+            same = sources.get(_values(rule, alert.labels), {})
+            if before in same and rule.mutes(same[before].labels, alert.labels):
+                return same[before]
+            if first is None:
+                first = next((source for source in same.values() if _mutes(rule, source, alert)), None)
+        return first
+
+
+def _mutes(rule: InhibitRule, source: Alert, alert: Alert) -> bool:
+    return source.fingerprint != alert.fingerprint and rule.mutes(source.labels, alert.labels)
+
+
+def _values(rule: InhibitRule, labels: Labels) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in rule.equal)

@@ -10,9 +10,12 @@ from typing import TypeAlias
 
 import msgspec
 
+from .conditions import EndOfLife, Headroom, Own, Silent
 from .evidence import Evidence
 from .labels import Labels
 from .rules import Rule
+
+_WITHOUT_FAILURES = (EndOfLife, Headroom, Own, Silent)
 
 Value: TypeAlias = dict[str, float]
 """What a condition measured: k, n, the share, the bound, the streak, the burn."""
@@ -54,7 +57,7 @@ class Alert(msgspec.Struct, kw_only=True):
         fired_at: When this episode began to fire.
         kept_at: Since when it fires only because of `keep_firing_for`.
         resolved_at: When the latest episode ended.
-        resolve_reason: "recovered" or "stale"; "" while it fires.
+        resolve_reason: "recovered", "stale", "rule removed" or "rule changed"; "" while it fires.
         last_at: The key's latest event.
         value: What was measured last.
         peak: What was measured at its worst in this episode.
@@ -84,21 +87,36 @@ class Alert(msgspec.Struct, kw_only=True):
     acked_at: float | None = None
 
 
-def advance(alert: Alert, rule: Rule, *, holds: bool | None, now: float) -> Change | None:
+def advance(
+    alert: Alert, rule: Rule, *, holds: bool | None, now: float, heard_at: float | None = None
+) -> Change | None:
     """Move an alert by what its condition says at `now`; return what changed, if anything did.
 
     `holds` is None without evidence, and then nothing moves but the clock of
     `stale_after`: an app that has stopped calling has not recovered.
+
+    Args:
+        alert: As it was; changed in place.
+        rule: Its rule.
+        holds: What the condition says.
+        now: Unix seconds.
+        heard_at: The key's newest event; None where that is the alert's `last_at`.
     """
     match alert.state:
         case State.INACTIVE:
-            # What nobody has failed at for so long is no news, whatever a long window still holds.
-            old = now - alert.evidence.last_at >= rule.stale_after_s
-            return _begin(alert, rule, now=now) if holds and not old else None
+            return _begin(alert, rule, now=now) if holds and not _old(alert, rule, now, heard_at) else None
         case State.PENDING:
             return _wait(alert, rule, holds=holds, now=now)
         case State.FIRING:
             return _keep(alert, rule, holds=holds, now=now)
+
+
+def _old(alert: Alert, rule: Rule, now: float, heard_at: float | None) -> bool:
+    """Whether nobody has failed for so long that it is no news, whatever a long window still holds."""
+    newest = alert.evidence.last_at
+    if isinstance(rule.condition, _WITHOUT_FAILURES):
+        newest = heard_at if heard_at is not None else alert.last_at
+    return now - newest >= rule.stale_after_s
 
 
 def _begin(alert: Alert, rule: Rule, *, now: float) -> Change:
@@ -154,6 +172,28 @@ def _resolve(alert: Alert, reason: str, *, now: float) -> Change:
     alert.resolve_reason = reason
     alert.active_at = alert.kept_at = None
     return Change.RESOLVED
+
+
+def close(alert: Alert, reason: str, *, now: float) -> Change | None:
+    """End an alert whose rule is no longer what it was; return what changed, if anything did."""
+    match alert.state:
+        case State.INACTIVE:
+            return None
+        case State.PENDING:
+            alert.state, alert.active_at = State.INACTIVE, None
+            return Change.CALMED
+        case State.FIRING:
+            return _resolve(alert, reason, now=now)
+
+
+def rewind(alert: Alert, now: float) -> None:
+    """Take the clock's being set back to `now`: nothing of an alert lies ahead."""
+    for name in ("active_at", "fired_at", "kept_at", "resolved_at", "acked_at"):
+        at = getattr(alert, name)
+        setattr(alert, name, min(at, now) if at is not None else None)
+    alert.last_at = min(alert.last_at, now)
+    alert.evidence.last_at = min(alert.evidence.last_at, now)
+    alert.evidence.first_at = min(alert.evidence.first_at, now)
 
 
 def timers(alert: Alert, rule: Rule) -> list[float]:

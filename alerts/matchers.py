@@ -46,7 +46,7 @@ def make_matcher(name: str, operator: str, value: str) -> Matcher:
         return Matcher(name, operator, value)
     try:
         return Matcher(name, operator, value, re.compile(value))
-    except re.error as fault:
+    except (re.error, OverflowError, RecursionError) as fault:
         raise MatcherError(f"{name}{operator}{value!r}: not a regular expression: {fault}") from fault
 
 

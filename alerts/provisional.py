@@ -31,7 +31,7 @@ class Provisional(msgspec.Struct):
 
         An attempt that a higher one of its call preceded is marked as absorbed.
         """
-        name = f"{event.app}\0{event.environment}\0{event.call_id}"
+        name = call_name(event)
         known = self.calls.pop(name, None) or Remembered(attempt=event.attempt)
         taken_back: list[Event] = []
         if event.attempt > known.attempt:
@@ -44,6 +44,16 @@ class Provisional(msgspec.Struct):
         known.met_at = now
         self.calls[name] = known
         return taken_back
+
+    def highest(self, event: Event) -> int:
+        """Return the highest attempt that is remembered of an event's call; 0 where it is not."""
+        known = self.calls.get(call_name(event))
+        return known.attempt if known is not None else 0
+
+    def rewind(self, now: float) -> None:
+        """Take the clock's being set back to `now`."""
+        for known in self.calls.values():
+            known.met_at = min(known.met_at, now)
 
     def expire(self, before: float) -> list[Event]:
         """Forget the calls last heard of before an instant, and what is over the limit.
@@ -58,3 +68,8 @@ class Provisional(msgspec.Struct):
             del self.calls[name]
             stand += known.failures
         return stand
+
+
+def call_name(event: Event) -> str:
+    """Return what names an event's call among all calls."""
+    return f"{event.app}\0{event.environment}\0{event.call_id}"

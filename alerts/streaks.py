@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from math import ceil, floor, log
+from math import ceil, log
 
 import msgspec
 
@@ -14,6 +14,7 @@ MAX_COUNT = 64
 """The adaptive count never asks for more, or a total outage of a busy path would not be seen."""
 
 _KEPT = 256  # failures of a run that are kept; well over MAX_COUNT, for repeated calls
+_LOOKED_AT = 4096  # failures of one second that are looked at
 CHANCE = 0.01
 """Runs of chance that a day may show, on average, before the count rises."""
 
@@ -47,25 +48,51 @@ class Streak(msgspec.Struct):
     longest: int = 0
     met_length: int = 0
 
-    def succeed(self, ready: int, instants: list[float], *, observed: int) -> None:
-        """Take the successes of one batch, which was observed in the second `observed`."""
+    def succeed(self, ready: int, instants: list[float], *, second: int, awake: bool) -> None:
+        """Take successes that were observed in a second, and are ready at another.
+
+        While it is not `awake` nobody evaluates it: what is ready by then has settled.
+        """
         successes = self.successes
         if successes and successes[-1][0] == ready:
             successes[-1][1].extend(instants)
             return
-        if not self.run and not self.waiting:
-            # Nobody evaluates a quiet key: what is ready by now has settled.
-            self._settle(observed)
+        if not awake:
+            self._settle(second + 1)
         successes.append((ready, instants))
 
-    def fail(self, failure: Failure) -> None:
-        """Take one failure."""
-        self.waiting.append(failure)
+    def settle_at(self, newest: float) -> None:
+        """Take it that all successes up to an instant have settled."""
+        self.boundary = max(self.boundary, newest)
+
+    def forget_settled(self, ready: int) -> None:
+        """Settle what was observed before what is ready at `ready`, and let go of the failures that lie before it."""
+        self._settle(ready)
+        self.waiting = [f for f in self.waiting if f.at >= self.boundary]
+        self.run = [f for f in self.run if f.at >= self.boundary]
+
+    def fail(self, failures: list[Failure]) -> None:
+        """Take failures that were observed in one second; of very many the newest."""
+        if len(failures) > _LOOKED_AT:
+            failures = sorted(failures, key=_by_time)[-_LOOKED_AT:]
+        self.waiting += failures
+
+    def rewind(self, now: float, ready: int) -> None:
+        """Take the clock's being set back to `now`: what waits is ready soon, nothing lies ahead."""
+        self.waiting = [Failure(min(f.ready, ready), min(f.at, now), f.call) for f in self.waiting]
+        self.run = [Failure(f.ready, min(f.at, now), f.call) for f in self.run]
+        self.successes = [(min(r, ready), [min(at, now) for at in ats]) for r, ats in self.successes]
+        self.boundary = min(self.boundary, now)
 
     @property
     def quiet(self) -> bool:
         """Whether there is nothing to evaluate."""
         return not self.waiting and not self.run
+
+    @property
+    def size(self) -> int:
+        """How many failures may be one run, at most."""
+        return len(self.waiting) + len(self.run)
 
     def next_ready(self) -> int | None:
         """Return the next instant at which something counts or settles."""
@@ -74,7 +101,7 @@ class Streak(msgspec.Struct):
             instants += [ready for ready, _ in self.successes]
         return min(instants, default=None)
 
-    def evaluate(self, g: int, *, count: int, oldest: float) -> bool:
+    def evaluate(self, g: int, *, count: int, keep_s: float) -> bool:
         """Whether a failure that counts for the first time at `g` makes a run of `count`.
 
         Afterwards `met` says whether the newest run is, or has been, long enough.
@@ -82,19 +109,17 @@ class Streak(msgspec.Struct):
         Args:
             g: The instant of evaluation, in whole seconds.
             count: Different calls that a run needs.
-            oldest: Failures at or before this instant are passed over as too late.
+            keep_s: Failures that are older than this when they first count are passed over as too late.
         """
         self._settle(g)
-        due = [f for f in self.waiting if f.ready <= g]
-        if due:
-            self.waiting = [f for f in self.waiting if f.ready > g]
-        fresh = {id(f) for f in due if f.at >= self.boundary and f.at > oldest}
-        candidates = sorted([*self.run, *(f for f in due if id(f) in fresh)], key=_by_time)
+        due = [f for f in self.waiting if f.ready <= g and f.at >= self.boundary and f.at > f.ready - keep_s]
+        self.waiting = [f for f in self.waiting if f.ready > g]
+        candidates = sorted([*self.run, *due], key=_by_time)
         known = sorted(at for _, instants in self.successes for at in instants)
         met_now = False
         for segment in _segments(candidates, known):
             calls = _calls(segment)
-            if calls >= count and any(id(f) in fresh for f in segment):
+            if calls >= count and any(f.ready == g for f in segment):
                 met_now = True
                 self.met_length = calls
         before = self.boundary
@@ -126,7 +151,9 @@ def _by_time(failure: Failure) -> tuple[float, str]:
 
 
 def _segments(failures: list[Failure], successes: list[float]) -> list[list[Failure]]:
-    """Return the failures, cut where a success lies between; one at the same instant comes first."""
+    """Return the failures, which are in order, cut by the successes; of two at once the success is first."""
+    if not failures or not successes or successes[0] > failures[-1].at or successes[-1] <= failures[0].at:
+        return [failures] if failures else []
     cut: dict[int, list[Failure]] = {}
     for failure in failures:
         cut.setdefault(bisect_right(successes, failure.at), []).append(failure)
@@ -139,28 +166,37 @@ def _calls(failures: list[Failure]) -> int:
     return len(known) + sum(1 for f in failures if not f.call)
 
 
-def ready_at(now: float, settle: float) -> int:
-    """Return the first whole second at which what is observed at `now` counts."""
-    return max(ceil(now + settle), floor(now) + 1)
+def ready_at(second: int, settle_s: float) -> int:
+    """Return the whole second at which what is observed in a second counts: `settle` after its end."""
+    return second + 1 + ceil(settle_s)
 
 
-def adaptive_count(least: int, *, calls: int, attempts: int, failures: int) -> int:
+def adaptive_count(least: int, *, calls: int, attempts: int, failures: int, floor: float = 0.0) -> int:
     """Return the smallest k >= `least` for which chance makes less than 0.01 runs a day.
 
-    With a share p of failures, a run of k begins at a given call with probability
-    p^k, so n calls show n·p^k of them by chance. p has a prior of half a failure
-    in 100 attempts, so a path that never failed has p = 0.005 and k = 2 up to 399
-    calls a day; at 1 % of 10,000 calls it is 3.
+    Derivation: if each of n calls of a day fails by itself with probability p, k calls
+    in a row all fail with probability p^k, and there are n places for such a row to
+    begin, so a day shows n·p^k of them by chance (an upper bound: rows overlap). The
+    smallest k with n·p^k < 0.01 makes chance page at most once in 100 days:
+
+        k > log(0.01 / n) / log(p)
+
+    p is not known, so it is what the key's own day shows, without the last 5 min (an
+    outage must not raise its own threshold), with a prior of half a failure in 100
+    attempts: (e + 0.5) / (a + 100). So a path of which nothing is known has p = 0.005
+    and k = 2 up to 399 calls a day; at 1 % of 10,000 calls it is 3. Real failures come
+    in clusters, which is why p has a floor in the default rule: docs/noise.md measures it.
 
     Args:
         least: The k that was configured.
         calls: Of the key in the last 24 h.
         attempts: Of the key in the last 24 h, without the last 5 min.
         failures: Of these.
+        floor: What p is at least. A day that was too good makes the count too low for an hour that is not.
     """
     if calls <= 0:
         return least
-    share = (failures + 0.5) / (attempts + 100)
+    share = max(floor, (failures + 0.5) / (attempts + 100))
     if share >= 1:
         return MAX_COUNT
     count = max(least, int(log(CHANCE / calls) / log(share)) - 1)

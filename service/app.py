@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import contextlib
+import gc
+import signal
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
 
 from alerts.config import KeyConfig
-from alerts.default_rules import DEFAULT_RULES
 from alerts.notification import Notification
 from alerts.notifier import Notifier
 from alerts.rules import Rule
@@ -25,16 +27,16 @@ from .api.problems import install_problems
 from .config_file import Loaded
 from .core import Core
 from .delivery import Deliverer
+from .difference import Difference
 from .intake import Intake
 from .metrics import Metrics
+from .reloading import Configuration, ReloadError
 from .scheduler import Scheduler
 from .settings import Settings
-from .storage import outbox
 from .storage.database import open_database
 from .views import Views
 
 TICK_S = 0.5
-SNAPSHOT_S = 30.0
 PRUNE_S = 3600.0
 KEEP_S = 30 * 86_400.0
 
@@ -44,18 +46,33 @@ _log = structlog.get_logger(__name__)
 class Service:
     """All parts of one Claxon."""
 
-    def __init__(self, settings: Settings, loaded: Loaded, *, rules: Iterable[Rule] = DEFAULT_RULES) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, *, rules: Iterable[Rule] | None = None) -> None:
         self.settings = settings
         self.clock = clock.now
         url = loaded.config.external_url or settings.url
-        notifier = Notifier(loaded.config.route, loaded.config.inhibit_rules, external_url=url)
-        self.core = Core(open_database(settings.data), rules, notifier, clock=self.clock, targets=self._targets)
+        rules = tuple(rules) if rules is not None else None
+        self.core = Core(
+            open_database(settings.data),
+            loaded.rules if rules is None else rules,
+            Notifier(loaded.config.route, loaded.config.inhibit_rules, external_url=url),
+            clock=self.clock,
+            targets=self._targets,
+            steady=clock.monotonic,
+        )
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock)
         self.views = Views(self.core, external_url=url)
         self.intake = Intake()
         self.scheduler = Scheduler()
-        self.metrics = Metrics(self.core, self.deliverer, self.intake, self.scheduler)
-        self._targets_known = set(loaded.receivers)
+        self.configuration = Configuration(
+            settings,
+            loaded,
+            core=self.core,
+            deliverer=self.deliverer,
+            views=self.views,
+            clock=self.clock,
+            rules=rules,
+        )
+        self.metrics = Metrics(self.core, self.deliverer, self.intake, self.scheduler, self.configuration)
 
     def _targets(self, notification: Notification) -> list[str]:
         return self.deliverer.targets(notification)
@@ -63,16 +80,21 @@ class Service:
     async def start(self) -> None:
         """Recover, then take events, evaluate and deliver."""
         await asyncio.to_thread(self.core.start)
-        gone = await asyncio.wrap_future(
-            self.core.submit(lambda: outbox.fail_unknown(self.core.connection, self._targets_known, self.clock()))
-        )
-        for target in gone:
-            _log.error("delivery.failed", target=target, error="no such receiver in the configuration any more")
+        # What was rebuilt stays: the collector need not look at it again.
+        gc.freeze()
+        await self.configuration.begin()
         self.deliverer.start()
         self.scheduler.every(TICK_S, "evaluate", lambda: self.core.submit(self.core.tick))
-        self.scheduler.every(SNAPSHOT_S, "snapshot", lambda: self.core.submit(self.core.snapshot))
         self.scheduler.every(PRUNE_S, "prune", lambda: self.core.submit(lambda: self.core.prune(keep_s=KEEP_S)))
         self.scheduler.start()
+
+    async def reload(self) -> Difference:
+        """Read the configuration and its rules again, and put them in force as a whole or not at all.
+
+        Raises:
+            ReloadError: Something is wrong, and nothing has changed.
+        """
+        return await self.configuration.reload()
 
     async def stop(self) -> None:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
@@ -86,14 +108,42 @@ class Service:
         return [name for name, alive in parts.items() if not alive]
 
 
+def reload_on_hangup(service: Service) -> Callable[[], None]:
+    """Reload at each SIGHUP from now on; return what ends that. Only the main thread hears signals."""
+    loop = asyncio.get_running_loop()
+    running: set[asyncio.Task[None]] = set()
+
+    async def reload() -> None:
+        # What is wrong is in the log already.
+        with contextlib.suppress(ReloadError):
+            await service.reload()
+
+    def begin() -> None:
+        task = loop.create_task(reload())
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    try:
+        loop.add_signal_handler(signal.SIGHUP, begin)
+    except (ValueError, RuntimeError):
+        return lambda: None
+
+    def end() -> None:
+        loop.remove_signal_handler(signal.SIGHUP)
+
+    return end
+
+
 def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     """Return the web application of a service; it starts and stops the service with itself."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await service.start()
+        stop_listening = reload_on_hangup(service)
         _log.info("service.started", url=service.settings.url, data=str(service.settings.data))
         yield
+        stop_listening()
         await service.stop()
         _log.info("service.stopped")
 
@@ -106,6 +156,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     )
     app.state.service = service
     app.state.keys = Keys(keys)
+    service.configuration.use_keys(keys, on_keys=app.state.keys.replace)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
     for router in (events_api.router, alerts_api.router, status_api.router, page_api.router):

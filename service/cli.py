@@ -1,4 +1,4 @@
-"""The command line: serve, demo, check, keys.
+"""The command line: serve, demo, keys, and those of commands/.
 
 ≠ how anything works.
 """
@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from .commands import check, explain, rules, verify
 from .settings import (
     DEFAULT_DATA,
     DEFAULT_LISTEN,
@@ -22,6 +23,9 @@ from .settings import (
     keys_from_environment,
     parse_listen,
 )
+
+_COMMANDS = (check, rules, explain, verify)
+"""Those that have a module of their own."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,9 +48,8 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("--exit", action="store_true", help="end after the last step, do not go on serving")
     demo.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT", help="default: a free port of 127.0.0.1")
     demo.set_defaults(command=_demo)
-    check = commands.add_parser("check", help="say all that is wrong with a configuration")
-    check.add_argument("file", type=Path, metavar="FILE")
-    check.set_defaults(command=_check)
+    for module in _COMMANDS:
+        module.register(commands)
     keys = commands.add_parser("keys", help="make keys for those who post and read").add_subparsers(required=True)
     create = keys.add_parser("create", help="print a new key, and the lines for the configuration")
     create.add_argument("name")
@@ -76,18 +79,6 @@ def _demo(options: argparse.Namespace) -> int:
         return run(host=host, port=port, wait=not options.exit and sys.stdin.isatty())
     except SettingsError as fault:
         return _refuse([str(fault)])
-
-
-def _check(options: argparse.Namespace) -> int:
-    from .config_file import ConfigFileError, load_config
-
-    try:
-        loaded = load_config(options.file)
-    except ConfigFileError as fault:
-        return _refuse(fault.problems)
-    names = ", ".join(loaded.receivers) or "none"
-    print(f"{options.file}: good. Receivers: {names}")
-    return 0
 
 
 def _create_key(options: argparse.Namespace) -> int:

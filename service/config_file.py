@@ -1,28 +1,26 @@
-"""The configuration file: YAML -> Config and receivers; every problem with file, line, value, remedy.
+"""The configuration file: YAML -> Config, receivers and rules; every problem with file, line, value, remedy.
 
 ≠ what the settings mean.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from glob import glob
 from pathlib import Path
 
-import yaml
-
-from alerts.config import Config, Problem, parse_config
-from alerts.config import Path as KeyPath
+from alerts.config import Config, parse_config
+from alerts.default_rules import DEFAULT_RULES
+from alerts.problems import Path as KeyPath
+from alerts.problems import Problem, shown
+from alerts.rules import Rule
 
 from .receivers import KINDS, Receiver, ReceiverConfigError, build
+from .rule_file import LoadedRules, load_rules
+from .yaml_file import ConfigFileError, YamlFile, read_yaml
 
-
-class ConfigFileError(Exception):
-    """A file that cannot be used; `problems` has a line for each thing wrong."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+__all__ = ["ConfigFileError", "Loaded", "load_config"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,32 +30,72 @@ class Loaded:
     Attributes:
         config: Routes, inhibit rules, keys.
         receivers: By "receiver/kind/index".
+        rules: Those of `rule_files`, or the default ones.
+        warnings: What is odd about them, a line each.
+        rule_places: "file:line" of each rule that stands in a file, by id.
     """
 
     config: Config
     receivers: dict[str, Receiver]
+    rules: tuple[Rule, ...] = DEFAULT_RULES
+    warnings: tuple[str, ...] = ()
+    rule_places: Mapping[str, str] = field(default_factory=dict)
 
 
-def load_config(path: Path | None) -> Loaded:
+def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
     """Return what a configuration file means; without one, the defaults.
 
+    Args:
+        path: The file.
+        build_receivers: Whether to build the receivers too, which needs their secrets.
+
     Raises:
-        ConfigFileError: It cannot be read, or something in it is wrong.
+        ConfigFileError: It, or a rule file it names, cannot be read, or something in one is wrong.
     """
     if path is None:
-        return _build(Config(), lambda _: "default", Path())
+        return Loaded(Config(), _receivers(Config(), lambda _: "default", Path()))
+    file = read_yaml(path)
+    config, wrong = parse_config(file.data, tuple(KINDS))
+    problems = [file.say(problem) for problem in wrong]
+    rules = LoadedRules(rules=DEFAULT_RULES)
+    receivers: dict[str, Receiver] = {}
     try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ConfigFileError([f"{path}: cannot be read: {fault}"]) from fault
-    data, lines = _parse(path, text)
-    config, problems = parse_config(data, tuple(KINDS))
+        if config.rule_files:
+            rules = load_rules(_rule_files(config, path.parent, file))
+    except ConfigFileError as fault:
+        problems += fault.problems
+    try:
+        # What is wrong already would be said again, in other words.
+        receivers = _receivers(config, file.place, path.parent) if build_receivers and not wrong else {}
+    except ConfigFileError as fault:
+        problems += fault.problems
     if problems:
-        raise ConfigFileError([_line(path, lines, problem) for problem in problems])
-    return _build(config, lambda at: f"{path}:{_nearest(lines, at)}", path.parent)
+        raise ConfigFileError(problems)
+    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places)
 
 
-def _build(config: Config, place: Callable[[KeyPath], str], folder: Path) -> Loaded:
+def _rule_files(config: Config, folder: Path, file: YamlFile) -> list[Path]:
+    """Return the files that the patterns match, each once.
+
+    Raises:
+        ConfigFileError: A pattern matches none.
+    """
+    found: list[Path] = []
+    problems: list[str] = []
+    for i, pattern in enumerate(config.rule_files):
+        # `glob` and not Path.glob, which takes no absolute pattern.
+        names = [folder / name for name in sorted(glob(pattern, root_dir=folder, recursive=True))]
+        matched = [name for name in names if name.is_file()]
+        found += [name for name in matched if name not in found]
+        if not matched:
+            text = f"{shown(pattern)}: no such file in {folder}: mend the name, or leave it out"
+            problems.append(file.say(Problem(("rule_files", i), text)))
+    if problems:
+        raise ConfigFileError(problems)
+    return found
+
+
+def _receivers(config: Config, place: Callable[[KeyPath], str], folder: Path) -> dict[str, Receiver]:
     receivers: dict[str, Receiver] = {}
     problems: list[str] = []
     for receiver in config.receivers:
@@ -71,57 +109,4 @@ def _build(config: Config, place: Callable[[KeyPath], str], folder: Path) -> Loa
             receivers[f"{receiver.name}/{built.kind}/{index}"] = built
     if problems:
         raise ConfigFileError(problems)
-    return Loaded(config, receivers)
-
-
-def _parse(path: Path, text: str) -> tuple[object, dict[KeyPath, int]]:
-    """Return a file's content, and the line of each thing in it."""
-    lines: dict[KeyPath, int] = {}
-    doubles: list[str] = []
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-        if root is None:
-            return None, lines
-        _walk(root, (), lines, doubles, path)
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as fault:
-        raise ConfigFileError([_yaml_problem(path, fault)]) from fault
-    except RecursionError as fault:
-        raise ConfigFileError([f"{path}: too deeply nested"]) from fault
-    if doubles:
-        raise ConfigFileError(doubles)
-    return data, lines
-
-
-def _walk(node: yaml.Node, at: KeyPath, lines: dict[KeyPath, int], doubles: list[str], path: Path) -> None:
-    lines.setdefault(at, node.start_mark.line + 1)
-    if isinstance(node, yaml.MappingNode):
-        for name, value in node.value:
-            key = (*at, str(name.value))
-            if key in lines:
-                doubles.append(f"{path}:{name.start_mark.line + 1}: {name.value}: written twice: keep one")
-                continue
-            lines[key] = name.start_mark.line + 1
-            _walk(value, key, lines, doubles, path)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            _walk(value, (*at, index), lines, doubles, path)
-
-
-def _yaml_problem(path: Path, fault: yaml.YAMLError) -> str:
-    mark = getattr(fault, "problem_mark", None)
-    said = getattr(fault, "problem", None) or str(fault)
-    place = f"{path}:{mark.line + 1}" if mark is not None else str(path)
-    return f"{place}: not valid YAML: {said}"
-
-
-def _line(path: Path, lines: dict[KeyPath, int], problem: Problem) -> str:
-    where = f"{problem.where}: " if problem.path else ""
-    return f"{path}:{_nearest(lines, problem.path)}: {where}{problem.text}"
-
-
-def _nearest(lines: dict[KeyPath, int], at: KeyPath) -> int:
-    """Return the line of a path, or of the nearest thing around it."""
-    while at and at not in lines:
-        at = at[:-1]
-    return lines.get(at, 1)
+    return receivers

@@ -8,100 +8,45 @@ the order of the decisions, and a replay of the log repeats them.
 
 from __future__ import annotations
 
+import gc
 import queue
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import msgspec
 import structlog
 from claxon.event import Event
 
-from alerts.decisions import Decision, Step, Transition, What
-from alerts.evaluator import Engine, EngineState
-from alerts.lifecycle import Alert, Change
-from alerts.notification import Notification
-from alerts.notifier import Notifier, NotifierState
+from alerts.decisions import Decision, Step, What
+from alerts.evaluator import Engine
+from alerts.lifecycle import Alert
+from alerts.notification import Notification, Status
+from alerts.notifier import Notifier
 from alerts.rules import Rule
 
-from .decoding import Batch, decode_logged
-from .storage import event_log, outbox, state
-from .storage.event_log import LoggedBatch
+from . import clock as clocks
+from .cadence import Cadence
+from .clock import ClockWatch, Jump
+from .restart import NOTHING, CoreState, Restart
+from .rule_texts import hashed_texts, to_text
+from .storage import event_log, ledger, outbox, snapshots, state
+from .storage.database import Transaction
+from .storage.event_log import Entry, LoggedBatch, Resumed, Rewound, RulesChanged
+from .storage.snapshots import Cursor
+from .uncommitted import Uncommitted
+from .work import Ingest, Tally
 
 T = TypeVar("T")
-
-_AT_ONCE = frozenset({Change.FIRED, Change.RESOLVED})
 
 GROUP = 64
 """Batches that share one commit, at most."""
 
-DELIVER_FOR_S = 86_400.0
-"""How long a notification is tried."""
-
 REMEMBER_S = 86_400.0
 """How long idempotency keys and event ids are remembered."""
 
-PAUSE_S = 60.0
-"""A gap in the log longer than this was ours: nobody could be heard in it."""
-
 _log = structlog.get_logger(__name__)
-
-
-class Snapshot(msgspec.Struct):
-    """What a restart needs beside the log's tail."""
-
-    engine: EngineState
-    notifier: NotifierState
-
-
-@dataclass(slots=True, kw_only=True)
-class Ingest:
-    """A batch on its way into the log.
-
-    Attributes:
-        batch: Decoded and checked.
-        received_at: When it arrived, Unix seconds.
-        app: The app of events that name none.
-        key: Makes a re-post harmless; None where the sender gave none.
-        answer: What the sender is told once it is durable; the first answer for a re-post.
-        client_dropped: Events that the sender says it gave up before this batch.
-    """
-
-    batch: Batch
-    received_at: float
-    app: str
-    key: str | None
-    answer: str
-    client_dropped: int = 0
-    done: Future[str] = field(default_factory=Future)
-
-
-@dataclass(slots=True)
-class Tally:
-    """What the core has done since the start; for metrics.
-
-    Attributes:
-        batches: Committed to the log.
-        events: In them.
-        duplicates: Events left out, as their id was known.
-        client_dropped: Events that clients gave up before they were sent.
-        commits: Transactions.
-        failures: Batches that could not be committed.
-        snapshot_bytes: Size of the newest snapshot.
-        faults: Evaluations that raised.
-    """
-
-    batches: int = 0
-    events: int = 0
-    duplicates: int = 0
-    client_dropped: int = 0
-    commits: int = 0
-    failures: int = 0
-    snapshot_bytes: int = 0
-    faults: int = 0
 
 
 class Core:
@@ -115,22 +60,37 @@ class Core:
         *,
         clock: Callable[[], float],
         targets: Callable[[Notification], list[str]],
+        steady: Callable[[], float] | None = None,
     ) -> None:
+        """Take the parts over.
+
+        Args:
+            connection: The database; closed at the end.
+            rules: Those of the configuration, in force from `start` on.
+            notifier: Who is told of what.
+            clock: Unix seconds.
+            targets: The integrations that a notification goes to.
+            steady: Seconds that never jump.
+        """
         self.connection = connection
         self.notifier = notifier
-        self.engine = Engine(rules)
+        self._rules = tuple(rules)
+        self.engine = Engine(self._rules)
         self.tally = Tally()
         self.on_outbox: Callable[[], None] = lambda: None
+        # Also those that are gone: their alerts end after them.
+        self._known: dict[str, Rule] = {}
         self._clock = clock
+        self._steady = steady or clocks.monotonic
+        self._watch = ClockWatch(clock, self._steady)
+        self._cadence = Cadence(self._steady)
         self._targets = targets
         self._queue: queue.SimpleQueue[Ingest | Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="claxon-core", daemon=True)
-        self._offset = 0
-        # Decided, and not committed yet: rows of the ledger wait for the next commit, state changes never do.
-        self._pending: list[Decision] = []
-        self._changed: list[Transition] = []
-        self._to_tell: list[Notification] = []
-        self._snapshot_offset = -1
+        self._offset = NOTHING
+        self._open = Uncommitted()
+        self._snapshot_offset = NOTHING
+        self._unpruned = 0
 
     # ── for other threads ─────────────────────────────────────────────────────
 
@@ -217,18 +177,18 @@ class Core:
         return group, None
 
     def _ingest(self, group: list[Ingest]) -> None:
-        now = max(self._clock(), self.engine.now)
+        now = self._look_at_the_clock()
         logged: list[tuple[int, list[Event]]] = []
         answers: list[str] = []
         flushed = False
         try:
             stored = [event_log.compress(work.batch.body) for work in group]
-            with _Transaction(self.connection):
+            with Transaction(self.connection):
                 for work, body in zip(group, stored, strict=True):
                     answers.append(self._log(work, body, now, logged))
                 # The cursor may not pass what is decided and not written.
-                if self._pending and not self._changed and not self._to_tell:
-                    self._flush_decisions()
+                if self._open.decisions and not self._open.changed and not self._open.to_tell:
+                    self._flush()
                     flushed = True
         except sqlite3.Error as fault:
             self.tally.failures += len(group)
@@ -237,7 +197,7 @@ class Core:
                     work.done.set_exception(fault)
             return
         if flushed:
-            self._pending = []
+            self._open.clear()
         self.tally.commits += 1
         for work, answer in zip(group, answers, strict=True):
             # A sender that hung up before the commit has sent its events all the same.
@@ -245,6 +205,7 @@ class Core:
                 work.done.set_result(answer)
         for offset, events in logged:
             self._offset = offset
+            self._cadence.count(len(events))
             self._guarded(self.engine.observe, events, now)
 
     def _log(self, work: Ingest, stored: bytes, now: float, logged: list[tuple[int, list[Event]]]) -> str:
@@ -281,10 +242,40 @@ class Core:
         return events, skip
 
     def tick(self) -> None:
-        """Evaluate what time alone changes; runs in the core's thread."""
-        self._guarded(self.engine.tick, self._clock())
-        if self._pending or self._changed or self._to_tell:
+        """Evaluate what time alone changes, and do what is due; runs in the core's thread."""
+        self._guarded(self.engine.tick, self._look_at_the_clock())
+        if self._open:
             self._commit_pending()
+        if self._unpruned > ledger.MAX_ROWS // 20:
+            self._prune_ledger()
+        if self._cadence.due:
+            self.snapshot()
+
+    def _look_at_the_clock(self) -> float:
+        """Return the present; when the clock jumped, log it first, so that a replay jumps too."""
+        look = self._watch.look(self.engine.now)
+        if look.jump is not Jump.NONE and self._offset != NOTHING:
+            try:
+                self._jump(look.jump, look.now, by_s=look.by_s)
+            except sqlite3.Error:
+                # What cannot be logged must not be evaluated either: the next look sees the same jump.
+                _log.exception("clock.jump_not_logged")
+                return self.engine.now
+        self._watch.settle(look)
+        return max(look.now, self.engine.now)
+
+    def _jump(self, jump: Jump, now: float, *, by_s: float) -> None:
+        _log.warning("clock.jumped", direction=jump.value, by_s=round(by_s, 3))
+        ahead = jump is Jump.AHEAD
+        with Transaction(self.connection):
+            self._offset = self._append(Resumed() if ahead else Rewound(since=self.engine.now), now)
+            # What waits was timed by the clock as it was.
+            outbox.shift(self.connection, by_s)
+        self.tally.jumps[jump.value] += 1
+        self._guarded(self.engine.resume if ahead else self.engine.rewind, now)
+
+    def _append(self, entry: Entry, at: float) -> int:
+        return event_log.append_entry(self.connection, entry, at)
 
     def _guarded(self, function: Callable[..., Step], *arguments: Any) -> None:
         """Evaluate and commit; a fault in a rule is logged and disables nothing."""
@@ -296,111 +287,152 @@ class Core:
 
     def _commit(self, step: Step) -> None:
         """Commit what one step decided: state changes, ledger and outbox in one transaction."""
-        notifications, told = self.notifier.step(step.transitions, self.engine.rules, self.engine.find)
-        self._pending += step.decisions + told
-        self._changed += step.transitions
-        self._to_tell += notifications
+        notifications, told = self.notifier.step(step.transitions, self._known, self.engine.find)
+        self._open.add(decisions=step.decisions, changed=step.transitions, to_tell=notifications)
+        self._open.add(decisions=told)
         for transition in step.transitions:
             _log.info(
                 f"alert.{transition.change.value}",
                 labels=transition.alert.labels,
                 value=transition.alert.value,
             )
-        # The rest is written with the next commit; a replay would decide it again.
-        if self._to_tell or any(t.change in _AT_ONCE for t in self._changed):
+        if self._open.urgent:
             self._commit_pending()
 
     def _commit_pending(self) -> None:
         """Write all that was decided and is not committed; on a fault it stays, for the next tick."""
-        told = bool(self._to_tell)
-        deadline = self.engine.now + DELIVER_FOR_S
-        with _Transaction(self.connection):
-            for transition in self._changed:
-                if transition.alert.episode:
-                    state.save_episode(self.connection, transition.alert)
-            for notification in self._to_tell:
-                for target in self._targets(notification):
-                    outbox.add(self.connection, target, notification, deadline=deadline)
-            self._flush_decisions()
-        self._pending, self._changed, self._to_tell = [], [], []
+        told = bool(self._open.to_tell)
+        with Transaction(self.connection):
+            self._flush()
+        self._open.clear()
         self.tally.commits += 1
         if told:
             self.on_outbox()
 
-    def _flush_decisions(self) -> None:
-        state.add_decisions(self.connection, self._pending)
-        state.save_cursor(self.connection, self._offset, self.engine.now)
+    def _flush(self) -> None:
+        engine = self.engine
+        self._unpruned += self._open.write(self.connection, self._targets, now=engine.now)
+        cursor = Cursor(offset=self._offset, at=engine.now, hash=engine.ledger_hash, decided=engine.decided)
+        snapshots.save_cursor(self.connection, cursor)
 
     # ── restart ───────────────────────────────────────────────────────────────
 
     def snapshot(self) -> None:
         """Store the state, if the log has grown; runs in the core's thread."""
-        if self._offset == self._snapshot_offset and not self._pending:
+        if self._offset == self._snapshot_offset and not self._open:
             return
-        self._commit_pending()
-        body = Snapshot(engine=self.engine.state, notifier=self.notifier.state)
-        with _Transaction(self.connection):
-            size = state.save_snapshot(self.connection, offset=self._offset, at=self.engine.now, state=body)
+        began_at = self._steady()
+        # Pages wait meanwhile: the collector would look through all that is copied, and find nothing.
+        gc.disable()
+        try:
+            self._commit_pending()
+            self.tally.snapshot_bytes = self._save_snapshot()
+        finally:
+            gc.enable()
+            # A full disk must not be tried at every tick either.
+            self.tally.snapshot_s = self._cadence.made(began_at=began_at)
+
+    def _save_snapshot(self) -> int:
+        body = CoreState(engine=self.engine.state, notifier=self.notifier.state)
+        rules = to_text(self.engine.rules.values())
+        with Transaction(self.connection):
+            size = snapshots.save(self.connection, offset=self._offset, at=self.engine.now, rules=rules, state=body)
         self._snapshot_offset = self._offset
-        self.tally.snapshot_bytes = size
+        return size
 
     def _recover(self) -> None:
         """Newest snapshot, then the log's tail; what was decided but not committed is committed now."""
-        rules = self.engine.rules.values()
-        found = state.load_snapshot(self.connection, Snapshot)
-        if found is not None:
-            self._offset, snapshot = found
-            self.engine = Engine(rules, snapshot.engine)
-            self.notifier.state = snapshot.notifier
-        replayed = self._replay_tail()
+        began_at = self._steady()
+        # What is rebuilt lives on: to look through it again and again, as it grows, takes half of a restart.
+        gc.disable()
+        try:
+            events, snapshot = self._replay()
+        finally:
+            gc.enable()
+        self._go_on()
+        self.tally.replayed, self.tally.restart_s = events, self._steady() - began_at
+        _log.info(
+            "log.replayed",
+            events=events,
+            offset=self._offset,
+            snapshot=snapshot,
+            seconds=round(self.tally.restart_s, 3),
+        )
+
+    def _replay(self) -> tuple[int, bool]:
+        """Rebuild the state; return how many events came from the log, and whether there was a snapshot."""
+        events = 0
+        restart = Restart(self.connection, self._rules)
+        self.engine, self._offset, self._snapshot_offset = restart.engine, restart.offset, restart.offset
+        self.notifier.state = restart.notifier
+        told: list[Notification] = []
+        for repeated in restart.steps():
+            self._offset = repeated.offset
+            self._known |= self.engine.rules
+            self._cadence.count(repeated.n)
+            events += repeated.n
+            if repeated.old:
+                told += self.notifier.step(repeated.step.transitions, self._known, self.engine.find)[0]
+            else:
+                self._guarded(lambda step=repeated.step: step)
+        self._say_whether_it_agrees(restart)
         self._restore_acknowledgements()
-        _log.info("log.replayed", events=replayed, offset=self._offset, snapshot=found is not None)
-        self._resume()
+        self._restore_told(told)
+        return events, restart.snapshot
 
-    def _replay_tail(self) -> int:
-        """Repeat the batches after the snapshot; return how many events they held.
+    def _say_whether_it_agrees(self, restart: Restart) -> None:
+        if restart.agrees is not False:
+            return
+        self.tally.diverged += 1
+        remedy = "this version decides otherwise than the one that ran before, or the log was changed"
+        _log.error("ledger.diverged", offset=restart.cursor.offset, hash=restart.cursor.hash, error=remedy)
 
-        The cursor says up to which batch, and then up to which instant, decisions
-        were committed: those are repeated for the state they leave, not told again.
-        """
-        committed, until = state.load_cursor(self.connection)
-        replayed = 0
-        caught_up = False
-        for batch in event_log.read(self.connection, self._offset):
-            if batch.offset > committed and not caught_up:
-                self._catch_up(until)
-                caught_up = True
-            self._offset = batch.offset
-            self._repeat(self._observe_again(batch), old=batch.offset <= committed)
-            replayed += batch.n
-        if not caught_up:
-            self._catch_up(until)
-        return replayed
-
-    def _catch_up(self, until: float) -> None:
-        if until > float("-inf"):
-            self._repeat(self.engine.tick(until), old=True)
-
-    def _observe_again(self, batch: LoggedBatch) -> Step:
-        if batch.n == 0:
-            return self.engine.resume(batch.observed_at)
-        events = decode_logged(batch.body, received_at=batch.received_at, app=batch.app, skip=batch.skip)
-        return self.engine.observe(events, batch.observed_at)
-
-    def _repeat(self, step: Step, *, old: bool) -> None:
-        if old:
-            self.notifier.step(step.transitions, self.engine.rules, self.engine.find)
-        else:
-            self._commit(step)
-
-    def _resume(self) -> None:
-        """Go on at the present, and log that there was a pause, so that a replay knows of it."""
+    def _go_on(self) -> None:
+        """Go on at the present with the configured rules; what the log must know of it is logged."""
         now = self._clock()
-        if self._offset and now - self.engine.now > PAUSE_S:
-            row = LoggedBatch(received_at=now, observed_at=now, app="", n=0, body=b"")
-            with _Transaction(self.connection):
-                self._offset = event_log.append(self.connection, row, b"")
-            self._commit(self.engine.resume(now))
+        if self._offset != NOTHING and now - self.engine.now > clocks.PAUSE_S:
+            self._jump(Jump.AHEAD, now, by_s=0.0)
+        else:
+            self._look_at_the_clock()
+        self.change_rules(self._rules)
+
+    def change_rules(self, rules: Iterable[Rule]) -> bool:
+        """Put other rules in force from now on, and log it; return whether they are others.
+
+        Raises:
+            sqlite3.Error: The log cannot be written; nothing has changed.
+        """
+        rules = tuple(rules)
+        text = to_text(rules)
+        if text == to_text(self.engine.rules.values()) and self._offset != NOTHING:
+            return False
+        now = self._look_at_the_clock()
+        with Transaction(self.connection):
+            offset = self._append(RulesChanged(rules=text, first=self._offset == NOTHING), now)
+            state.save_rule_texts(self.connection, hashed_texts(rules), at=now)
+        self._offset = offset
+        self._known |= {rule.id: rule for rule in rules}
+        self._guarded(self.engine.replace_rules, rules, now)
+        return True
+
+    def weigh(self, adopt: Callable[[], None]) -> None:
+        """Have the notifier adopt other settings, then tell of what fires and is to be told by those."""
+        adopt()
+        notifications, told = self.notifier.weigh(self._known, self.engine.find, self.engine.now)
+        self._open.add(decisions=told, to_tell=notifications)
+        if self._open.urgent:
+            self._commit_pending()
+
+    def reconfigure(self, rules: Iterable[Rule], *, adopt: Callable[[], None]) -> None:
+        """Put new rules, and then by `adopt` all else that is new, in force; runs in the core's thread.
+
+        Raises:
+            sqlite3.Error: The log cannot be written; nothing has changed.
+        """
+        self.change_rules(rules)
+        self.weigh(adopt)
+        # The log does not say who was told by which route; a snapshot does.
+        self.snapshot()
 
     def _restore_acknowledgements(self) -> None:
         for alert in self.engine.firing():
@@ -408,26 +440,44 @@ class Core:
                 if known.episode == alert.episode:
                     alert.acked_by, alert.acked_at = known.acked_by, known.acked_at
 
+    def _restore_told(self, replayed: list[Notification]) -> None:
+        """Take from the outbox who was told: the routes and inhibit rules may have been others then."""
+        for notification in replayed:
+            alert = self.engine.find(notification.alerts[0].fingerprint)
+            if notification.status is not Status.FIRING or alert is None:
+                continue
+            receivers = outbox.receivers_of(self.connection, alert.fingerprint, notification.dedup_key)
+            if receivers or self._targets(notification):
+                self.notifier.correct(alert, episode=notification.alerts[0].episode, receivers=receivers)
+
     # ── upkeep, in the core's thread ──────────────────────────────────────────
 
     def prune(self, *, keep_s: float) -> None:
         """Delete what is over its age: batches, ids, ledger, old deliveries."""
         now = self._clock()
-        with _Transaction(self.connection):
-            oldest = state.oldest_snapshot_offset(self.connection)
+        with Transaction(self.connection):
+            oldest = snapshots.drop_anchors(self.connection, before=now - keep_s)
             event_log.prune(self.connection, before=now - keep_s, up_to=oldest)
             event_log.forget_ids(self.connection, now - REMEMBER_S)
-            state.prune_ledger(self.connection)
             outbox.prune(self.connection, now - keep_s)
+        self._prune_ledger()
         self.connection.execute("PRAGMA incremental_vacuum(2000)")
+
+    def _prune_ledger(self) -> None:
+        with Transaction(self.connection):
+            ledger.prune(self.connection, now=self._clock())
+        self._unpruned = 0
 
     def note(self, row: Decision) -> None:
         """Add a row to the ledger; it is committed by the next tick at the latest."""
-        self._pending.append(row)
+        alert = self.engine.find(row.subject)
+        if alert is not None and not row.rule:
+            row.rule, row.rule_hash = alert.rule, alert.rule_hash
+        self._open.add(decisions=[row])
 
     def uncommitted(self) -> list[Decision]:
         """Return the ledger's newest rows, which no transaction holds yet."""
-        return list(self._pending)
+        return list(self._open.decisions)
 
     def acknowledge(self, fingerprint: str, *, by: str) -> Alert | None:
         """Note who looks after an alert; None if it does not fire."""
@@ -435,33 +485,12 @@ class Core:
         if alert is None or alert.fired_at is None or alert.resolved_at is not None:
             return None
         alert.acked_by, alert.acked_at = by, self._clock()
-        self._pending.append(
-            Decision(at=alert.acked_at, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by)
-        )
-        with _Transaction(self.connection):
+        row = Decision(at=alert.acked_at, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by)
+        self.note(row)
+        with Transaction(self.connection):
             state.save_episode(self.connection, alert)
         self._commit_pending()
         return alert
-
-
-class _Transaction:
-    """One write transaction; rolls back on any fault."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is None:
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
-                raise
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
 
 
 def _STOP() -> None:  # noqa: N802 — a mark, not a function

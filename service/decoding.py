@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 import zstandard
-from claxon.event import FIELDS, Event, EventError, complete, shown
+from claxon.event import FIELDS, Event, EventError, complete, complete_all, shown
 
 MAX_BODY = 64 * 1024 * 1024
 """Bytes of a batch, decompressed."""
@@ -134,7 +134,9 @@ def decode_logged(body: bytes, *, received_at: float, app: str, skip: list[int])
     if skip:
         left_out = set(skip)
         events = [event for i, event in enumerate(events) if i not in left_out]
-    return [complete(event, received_at=received_at, default_app=app) for event in events]
+    # None is refused: just these were taken when they arrived.
+    complete_all(events, received_at=received_at, default_app=app)
+    return events
 
 
 def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
@@ -143,8 +145,8 @@ def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
         events = _ARRAY.decode(text)
         if not 0 < len(events) <= MAX_EVENTS:
             return None
-        for event in events:
-            complete(event, received_at=received_at, default_app=app)
+        if complete_all(events, received_at=received_at, default_app=app):
+            return None
     except (msgspec.MsgspecError, EventError):
         return None
     return Batch(events=events, body=text, refusals=[])
@@ -181,6 +183,15 @@ def _decode_each(items: list[bytes], received_at: float, app: str) -> Batch:
         kept.append(fields)
     batch.body = _ENCODER.encode(kept)
     return batch
+
+
+def decode_one(item: bytes) -> Event:
+    """Return one event as it would be taken: redacted, without nulls and unknown fields; not completed.
+
+    Raises:
+        EventError: It is no event.
+    """
+    return _event(_fields(item)[0])
 
 
 def _fields(item: bytes) -> tuple[dict[str, Any], int]:

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import gc
+import signal
 import socket
 import sys
 from collections.abc import Callable
 
+import structlog
 import uvicorn
 
 from alerts.config import KeyConfig
@@ -19,6 +21,8 @@ from .config_file import ConfigFileError, load_config
 from .logs import configure_logs
 from .settings import Settings, SettingsError
 from .storage.database import StorageError
+
+_log = structlog.get_logger(__name__)
 
 
 def serve(
@@ -36,6 +40,8 @@ def serve(
     configure_logs(log_level)
     try:
         loaded = load_config(settings.config)
+        for warning in loaded.warnings:
+            _log.warning("rule.doubted", problem=warning)
         keys = (*keys, *loaded.config.keys)
         check_exposure(settings, keys)
         listener = bind(settings)
@@ -44,6 +50,8 @@ def serve(
         for line in str(fault).splitlines():
             print(f"claxon: {line}", file=sys.stderr)  # noqa: T201 — to the person at the terminal
         return 2
+    # Until the service listens for it, a hang-up must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     server = make_server(service, keys)
     server.run(sockets=[listener])
     return 0

@@ -5,18 +5,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 import msgspec
 
-from alerts.decisions import Decision
-from alerts.durations import format_duration
+from alerts.decisions import Decision, What
+from alerts.labels import Labels
 from alerts.lifecycle import Alert, State
 from alerts.notification import AlertMessage
 from alerts.rules import Rule
 from alerts.wording import message
 
+from .budget_views import BudgetView, budget_views
 from .core import Core
-from .storage import outbox, state
+from .rule_texts import from_text
+from .rule_views import RuleText, RuleView, rule_text, rule_views
+from .storage import ledger, outbox, state
+from .storage.ledger import Wanted
 from .storage.outbox import DeliveryRow
+
+_MOST = 1000
 
 
 class AlertView(msgspec.Struct, kw_only=True):
@@ -71,7 +79,17 @@ class NowView(msgspec.Struct, kw_only=True):
 
 
 class AlertPage(msgspec.Struct, kw_only=True):
-    """All about one alert: its episodes newest first, the rule in words, why, and who was told."""
+    """All about one alert.
+
+    Attributes:
+        current: As it is, or was last.
+        episodes: Newest first.
+        rule: As it was when the alert fired.
+        ledger: Why, newest first.
+        deliveries: Who was told, newest first.
+        minutes: (start of the minute in Unix seconds, calls, failed) of its app.
+        holds_back: Fingerprints of the alerts that it inhibits now.
+    """
 
     current: AlertView
     episodes: list[AlertView]
@@ -79,19 +97,35 @@ class AlertPage(msgspec.Struct, kw_only=True):
     ledger: list[Decision]
     deliveries: list[DeliveryRow]
     minutes: list[tuple[int, int, int]]
+    holds_back: list[str]
 
 
-class RuleView(msgspec.Struct, kw_only=True):
-    """One rule, in words."""
+class HeldBack(msgspec.Struct, kw_only=True):
+    """An alert that nobody was told of, for another one is its cause."""
 
-    alert: str
-    severity: str
-    kind: str
-    by: list[str]
-    match: list[str]
-    keep_firing_for: str
-    hash: str
-    firing: int
+    fingerprint: str
+    labels: Labels
+    at: float
+
+
+class Explained(msgspec.Struct, kw_only=True):
+    """One alert, and why: the answer of the API.
+
+    Attributes:
+        current: As it is, or was last.
+        episodes: Newest first.
+        rule: As it was when the alert fired.
+        ledger: Its decisions, newest first.
+        deliveries: Who was told, and what they answered, newest first.
+        held_back: What was not told of in this episode because of it.
+    """
+
+    current: AlertView
+    episodes: list[AlertView]
+    rule: RuleText
+    ledger: list[Decision]
+    deliveries: list[DeliveryRow]
+    held_back: list[HeldBack]
 
 
 class Views:
@@ -100,12 +134,14 @@ class Views:
     def __init__(self, core: Core, *, external_url: str) -> None:
         self._core = core
         self.external_url = external_url
+        self.places: Mapping[str, str] = {}
+        self._former: dict[str, Rule | None] = {}
 
     def now(self) -> NowView:
         """Return the front page."""
-        firing = [self._view(alert) for alert in self._core.engine.firing()]
+        firing = self._shown(self._core.engine.firing())
         firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
-        resolved = [self._view(alert) for alert in state.load_resolved(self._core.connection, limit=20)]
+        resolved = self._shown(state.load_resolved(self._core.connection, limit=20))
         return NowView(
             at=self._core.engine.now,
             firing=firing,
@@ -116,54 +152,89 @@ class Views:
 
     def alerts(self) -> list[AlertView]:
         """Return the alerts that fire or are pending."""
-        return [self._view(a) for a in self._core.engine.alerts() if a.state is not State.INACTIVE]
+        return self._shown([a for a in self._core.engine.alerts() if a.state is not State.INACTIVE])
 
     def alert(self, fingerprint: str) -> AlertPage | None:
         """Return all about one alert; None if it never fired."""
         episodes = state.load_episodes(self._core.connection, limit=20, fingerprint=fingerprint)
         live = self._core.engine.find(fingerprint)
         current = live if live is not None and live.state is State.FIRING else next(iter(episodes), None)
-        if current is None or current.rule not in self._core.engine.rules:
+        rule = self.rule_of(current) if current is not None else None
+        if current is None or rule is None:
             return None
         key = (current.labels.get("app", ""), current.labels.get("environment", ""))
+        held_back = self._core.notifier.state.held_back
         return AlertPage(
-            current=self._view(current),
-            episodes=[self._view(alert) for alert in episodes],
-            rule=self._core.engine.rules[current.rule],
-            ledger=self.ledger(limit=50, subject=fingerprint),
+            current=self._view(current, rule),
+            episodes=self._shown(episodes),
+            rule=rule,
+            ledger=self.ledger(Wanted(subject=fingerprint), limit=50),
             deliveries=outbox.recent(self._core.connection, limit=20, fingerprint=fingerprint),
             minutes=self._core.engine.history().get(key, []),
+            holds_back=[name for name, by in held_back.items() if by == fingerprint],
         )
 
-    def ledger(self, *, limit: int, subject: str | None = None, what: str | None = None) -> list[Decision]:
+    def explained(self, fingerprint: str) -> Explained | None:
+        """Return one alert, and why; None if it never fired."""
+        page = self.alert(fingerprint)
+        if page is None:
+            return None
+        current = self._core.engine.rules.get(page.rule.id)
+        return Explained(
+            current=page.current,
+            episodes=page.episodes,
+            rule=rule_text(page.rule, now=current, place=self.places.get(page.rule.id, "")),
+            ledger=page.ledger,
+            deliveries=page.deliveries,
+            held_back=self._held_back(page.current.alert),
+        )
+
+    def _held_back(self, cause: Alert) -> list[HeldBack]:
+        wanted = Wanted(what=What.INHIBITED, app=cause.labels.get("app"), since=cause.fired_at, until=cause.resolved_at)
+        rows = self.ledger(wanted, limit=_MOST)
+        by = {row.subject: row for row in rows if row.note.endswith(f" {cause.fingerprint}")}
+        return [HeldBack(fingerprint=name, labels=row.labels, at=row.at) for name, row in by.items()]
+
+    def ledger(self, wanted: Wanted, *, limit: int) -> list[Decision]:
         """Return rows of the ledger, newest first."""
-        waiting = [d for d in self._core.uncommitted() if subject in (None, d.subject) and what in (None, d.what)]
-        stored = state.load_decisions(self._core.connection, limit=limit, subject=subject, what=what)
-        return [*reversed(waiting), *stored][:limit]
+        waiting = [row for row in self._core.uncommitted() if wanted.takes(row)]
+        stored = ledger.find(self._core.connection, wanted, limit=limit)
+        return sorted([*reversed(waiting), *stored], key=lambda row: -row.at)[:limit]
+
+    def proof(self) -> dict[str, object]:
+        """Return the chain over all decisions of the engine, and how many it covers."""
+        engine = self._core.engine
+        return {"hash": engine.ledger_hash, "decisions": engine.decided}
 
     def deliveries(self, *, limit: int) -> list[DeliveryRow]:
         """Return deliveries, newest first."""
         return outbox.recent(self._core.connection, limit=limit)
 
     def rules(self) -> list[RuleView]:
-        """Return the rules."""
-        firing = [alert.rule for alert in self._core.engine.firing()]
-        return [
-            RuleView(
-                alert=rule.alert,
-                severity=rule.severity,
-                kind=type(rule.condition).__name__,
-                by=list(rule.by),
-                match=[str(m) for m in rule.match],
-                keep_firing_for=format_duration(rule.keep_firing_for_s),
-                hash=rule.hash,
-                firing=firing.count(rule.id),
-            )
-            for rule in self._core.engine.rules.values()
-        ]
+        """Return the rules in force, and how each does."""
+        faults: dict[str, Decision] = {}
+        for row in self.ledger(Wanted(what="rule_failed"), limit=_MOST):
+            faults.setdefault(row.rule, row)
+        return rule_views(self._core.engine, places=self.places, faults=faults)
 
-    def _view(self, alert: Alert) -> AlertView:
-        rule = self._core.engine.rules.get(alert.rule) or next(iter(self._core.engine.rules.values()))
+    def budgets(self) -> list[BudgetView]:
+        """Return the error budgets, those that are spent most first."""
+        return budget_views(self._core.engine)
+
+    def rule_of(self, alert: Alert) -> Rule | None:
+        """Return the rule by which an alert fired, with the text it had then; None if nobody knows it any more."""
+        current = self._core.engine.rules.get(alert.rule)
+        if current is not None and alert.rule_hash in ("", current.hash):
+            return current
+        if alert.rule_hash not in self._former:
+            text = state.load_rule_text(self._core.connection, alert.rule_hash)
+            self._former[alert.rule_hash] = from_text(text)[0] if text is not None else None
+        return self._former[alert.rule_hash] or current
+
+    def _shown(self, alerts: Iterable[Alert]) -> list[AlertView]:
+        return [self._view(alert, rule) for alert in alerts if (rule := self.rule_of(alert)) is not None]
+
+    def _view(self, alert: Alert, rule: Rule) -> AlertView:
         live = {State.FIRING: "firing", State.PENDING: "pending", State.INACTIVE: "resolved"}
         return AlertView(
             state=live[alert.state],

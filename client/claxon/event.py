@@ -199,8 +199,6 @@ def complete(event: Event, *, received_at: float, default_app: str = DEFAULT_APP
     event.at = _instant(event.time, received_at)
     if not event.app:
         event.app = default_app
-    if event.tokens is None:
-        event.tokens = event.max_tokens
     event.provisional = False
     if event.max_attempts is not None and event.max_attempts < event.attempt:
         raise EventError("max_attempts", event.max_attempts, f"at least attempt, which is {event.attempt}")
@@ -213,6 +211,36 @@ def complete(event: Event, *, received_at: float, default_app: str = DEFAULT_APP
             return event
     _complete_error(event)
     return event
+
+
+def complete_all(
+    events: list[Event], *, received_at: float, default_app: str = DEFAULT_APP
+) -> list[tuple[int, EventError]]:
+    """Complete a batch in place, as `complete` does each; return the places of those that cannot be taken, and why.
+
+    The usual event, a success that says all, is completed here and costs a fifth.
+    """
+    refused: list[tuple[int, EventError]] = []
+    for place, event in enumerate(events):
+        time = event.time
+        if (
+            time.__class__ is float
+            and time <= received_at
+            and event.status == 200
+            and event.error_type is None
+            and event.error_code is None
+            and event.stream_end is None
+            and event.app
+            and (event.max_attempts is None or event.max_attempts >= event.attempt)
+        ):
+            event.at = time
+            event.final, event.exhausted = True, False
+            continue
+        try:
+            complete(event, received_at=received_at, default_app=default_app)
+        except EventError as fault:
+            refused.append((place, fault))
+    return refused
 
 
 def _instant(time: datetime | float | None, received_at: float) -> float:
@@ -293,4 +321,6 @@ def to_wire(event: Event) -> dict[str, Any]:
         wire.pop(derived, None)
     wire["time"] = datetime.fromtimestamp(event.at, UTC).isoformat().replace("+00:00", "Z")
     wire["category"] = event.category
+    if "tokens" not in wire and "max_tokens" in wire:
+        wire["tokens"] = wire["max_tokens"]
     return wire

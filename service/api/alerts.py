@@ -14,6 +14,8 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from alerts.config import KeyConfig
 
+from ..instants import InstantError, parse_instant
+from ..storage.ledger import Wanted
 from .auth import require
 from .problems import Problem
 
@@ -47,8 +49,8 @@ async def get_alert(request: Request, fingerprint: str) -> Response:
     views = request.app.state.service.views
 
     def find() -> bytes | None:
-        found = views.alert(fingerprint)
-        return msgspec.json.encode(found, enc_hook=str) if found is not None else None
+        found = views.explained(fingerprint)
+        return msgspec.json.encode(found) if found is not None else None
 
     body = await ask(request, find)
     if body is None:
@@ -77,22 +79,57 @@ async def acknowledge(
     return Response(body, media_type="application/json")
 
 
+Instant = Annotated[str, Query(description="RFC 3339, Unix seconds, or how long ago, such as 1h", max_length=40)]
+
+
 @router.get("/v1/ledger", dependencies=[_read], summary="Why something was, or was not, told to people")
 async def get_ledger(
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     subject: str | None = None,
     what: str | None = None,
+    app: str | None = None,
+    environment: str | None = None,
+    rule: str | None = None,
+    since: Instant = "",
+    until: Instant = "",
 ) -> Response:
-    """Answer {"ledger": [...]}, newest first."""
-    views = request.app.state.service.views
-    return await _told(request, "ledger", lambda: views.ledger(limit=limit, subject=subject, what=what))
+    """Answer {"ledger": [...], "hash": ..., "decisions": ...}, newest first; the hash is of all decisions so far."""
+    service = request.app.state.service
+    now = service.clock()
+    wanted = Wanted(
+        subject=subject,
+        what=what,
+        app=app,
+        environment=environment,
+        rule=rule,
+        since=_instant("since", since, now=now),
+        until=_instant("until", until, now=now),
+    )
+    views = service.views
+    body = await ask(
+        request, lambda: msgspec.json.encode({"ledger": views.ledger(wanted, limit=limit)} | views.proof())
+    )
+    return Response(body, media_type="application/json")
+
+
+def _instant(name: str, text: str, *, now: float) -> float | None:
+    try:
+        return parse_instant(text, now=now)
+    except InstantError as fault:
+        raise Problem(422, f"{name}: {fault}") from fault
 
 
 @router.get("/v1/rules", dependencies=[_read], summary="The rules in force")
 async def get_rules(request: Request) -> Response:
     """Answer {"rules": [...]}."""
     return await _told(request, "rules", request.app.state.service.views.rules)
+
+
+@router.get("/v1/budgets", dependencies=[_read], summary="Error budgets: how fast they burn, and when they are gone")
+async def get_budgets(request: Request) -> Response:
+    """Answer {"budgets": [...]}, those that are spent most first."""
+    return await _told(request, "budgets", request.app.state.service.views.budgets)
 
 
 @router.get("/v1/deliveries", dependencies=[_read], summary="Notifications, and how their delivery went")

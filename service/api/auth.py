@@ -33,6 +33,10 @@ class Keys:
     def __init__(self, keys: Iterable[KeyConfig]) -> None:
         self._keys = tuple(keys)
 
+    def replace(self, keys: Iterable[KeyConfig]) -> None:
+        """Put other keys in force, from the next request on."""
+        self._keys = tuple(keys)
+
     @property
     def needed(self) -> bool:
         """Whether there are any."""

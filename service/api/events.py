@@ -15,8 +15,8 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.config import KeyConfig
 
-from ..core import Ingest
 from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode, expand
+from ..work import Ingest
 from .auth import require
 from .problems import Problem
 

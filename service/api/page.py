@@ -1,4 +1,4 @@
-"""The on-call page: GET / and /alerts/{fingerprint}, and the form that acknowledges.
+"""The on-call page: GET /, /ledger and /alerts/{fingerprint}, and the form that acknowledges.
 
 ≠ what a page shows, HTML.
 """
@@ -18,6 +18,7 @@ from alerts.config import KeyConfig
 
 from ..pages import alert as alert_page
 from ..pages import gather
+from ..pages import ledger as ledger_page
 from ..pages import now as now_page
 from ..pages.render import ASSETS, HEADERS, VERSION, render
 from .alerts import ask
@@ -54,6 +55,20 @@ async def get_now(request: Request, key: ReadKey) -> Response:
     context = partial(now_page.context, found, clock=clock, everything="all" in request.query_params)
     url = service.views.external_url.rstrip("/")
     return await _page("now.html", context, root="./", url=url, keyed=key is not None)
+
+
+@router.api_route("/ledger", methods=_READS, dependencies=[Depends(_read_key)])
+async def get_ledger(request: Request) -> Response:
+    """Answer the ledger, filtered as the form of the page asks; what cannot be understood is said, and left out."""
+    service = request.app.state.service
+    clock = service.clock()
+    asked = ledger_page.read(request.query_params, now=clock)
+    look = partial(gather.ledger, service.core, service.views, wanted=asked.wanted, limit=ledger_page.ROWS)
+    try:
+        found = await _ask(request, look)
+    except _Busy:
+        return await _busy(root="./")
+    return await _page("ledger.html", partial(ledger_page.context, found, asked, clock=clock), root="./")
 
 
 @router.api_route("/alerts/{fingerprint}", methods=_READS)

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from ..reloading import ReloadError
 from .auth import require
 from .problems import Problem
 
@@ -34,6 +36,17 @@ async def ready(request: Request) -> Response:
     except TimeoutError as fault:
         raise Problem(503, "core: busy: try again in a second", headers={"Retry-After": "1"}) from fault
     return Response("ready\n", media_type="text/plain")
+
+
+@router.post("/-/reload", dependencies=[Depends(require("admin"))], summary="Read configuration and rule files again")
+async def reload(request: Request) -> Response:
+    """Answer what changed; 422 with every problem when anything is wrong, and then nothing has changed."""
+    try:
+        difference = await request.app.state.service.reload()
+    except ReloadError as fault:
+        said = f"configuration: {fault.problems[0]}; nothing has changed"
+        raise Problem(422, said, more={"problems": fault.problems}) from fault
+    return Response(msgspec.json.encode(difference), media_type="application/json")
 
 
 @router.get("/metrics", dependencies=[Depends(require("read"))], summary="Prometheus metrics")

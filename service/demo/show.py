@@ -25,6 +25,7 @@ from ..config_file import load_config
 from ..logs import configure_logs
 from ..serve import bind, make_server
 from ..settings import Settings
+from ..storage.ledger import Wanted
 from ..views import AlertView
 from .apps import HAIKU, App, Apps
 from .fake_claude import Step
@@ -200,7 +201,7 @@ class _Show:
         return self._ask(self._service.core.engine.firing)
 
     def _ledger(self) -> list[Decision]:
-        return self._ask(lambda: self._service.views.ledger(limit=1000))
+        return self._ask(lambda: self._service.views.ledger(Wanted(), limit=1000))
 
     def _ask(self, function: Callable[[], T]) -> T:
         return self._service.core.submit(function).result(timeout=10)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..core import Core
 from ..delivery import Deliverer
 from ..intake import Intake
+from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
 from .exposition import CONTENT_TYPE, Exposition
 from .sample import Sample, take, with_the_rest
@@ -22,13 +23,22 @@ __all__ = ["Metrics"]
 class Metrics:
     """All claxon_* metrics of one service."""
 
-    def __init__(self, core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler) -> None:
+    def __init__(
+        self,
+        core: Core,
+        deliverer: Deliverer,
+        intake: Intake,
+        scheduler: Scheduler,
+        configuration: Configuration | None = None,
+    ) -> None:
         self._parts = (core, deliverer, intake, scheduler)
+        self._configuration = configuration
         self._exposition = Exposition()
 
     def sample(self) -> Sample:
         """Copy the numbers; runs in the core's thread, and is quick."""
-        return take(*self._parts)
+        reloads = self._configuration.reloads if self._configuration is not None else Reloads()
+        return take(*self._parts, reloads)
 
     def render(self, sample: Sample) -> tuple[bytes, str]:
         """Return a sample as text, and its content type; takes some 40 us a series, so not in the core's thread."""

@@ -56,14 +56,14 @@ _APPS = Chapter(
             name="claxon_attempts_total",
             help="Attempts, by what came of them; the category ok is a success, also a refusal.",
             labels=(*MODEL, "category"),
-            read=each(lambda totals: named(totals.attempts)),
+            read=each(lambda totals: named(totals.by_category())),
         ),
         Metric(
             name="claxon_calls_total",
             help="Calls that ended, by outcome: ok, failed, or exhausted (failed without a retry left). Cancelled "
             "calls are left out; a failure that a later attempt may still take back is counted after 10 minutes.",
             labels=(*MODEL, "outcome"),
-            read=each(lambda totals: named(totals.calls)),
+            read=each(lambda totals: named(totals.by_outcome())),
         ),
         Metric(
             name="claxon_absorbed_attempts_total",
@@ -81,7 +81,7 @@ _APPS = Chapter(
             name="claxon_tokens_total",
             help="Tokens, by kind: requested, input, output, cache_read or cache_write.",
             labels=(*MODEL, "kind"),
-            read=each(lambda totals: named(totals.tokens)),
+            read=each(lambda totals: named(totals.by_kind())),
         ),
         Metric(
             name="claxon_attempt_seconds_total",
@@ -194,7 +194,8 @@ _INGEST = Chapter(
 _CORE = Chapter(
     title="Claxon's core",
     about=(
-        "Counted since the process started, but `claxon_keys_overflowed_total`, which is part of the state. "
+        "Counted since the process started, but `claxon_keys_overflowed_total` and `claxon_decisions_total`, which are "
+        "part of the state. "
         "Labels are closed sets: the kinds of keys, the names of the timers and their troubles."
     ),
     metrics=(
@@ -239,6 +240,48 @@ _CORE = Chapter(
             name="claxon_snapshot_bytes",
             help="Size of the newest snapshot; 0 before the first one of this process.",
             read=one(lambda sample: sample.tally.snapshot_bytes),
+        ),
+        Metric(
+            name="claxon_snapshot_seconds",
+            help="How long the newest snapshot took; events wait meanwhile.",
+            read=one(lambda sample: sample.tally.snapshot_s),
+        ),
+        Metric(
+            name="claxon_restart_seconds",
+            help="How long this process took from its newest snapshot and the log to its first event.",
+            read=one(lambda sample: sample.tally.restart_s),
+        ),
+        Metric(
+            name="claxon_replayed_events",
+            help="Events that this process took from the log when it started.",
+            read=one(lambda sample: sample.tally.replayed),
+        ),
+        Metric(
+            name="claxon_ledger_mismatches_total",
+            help="Restarts whose replay of the log decided otherwise than what is committed, which is a bug of Claxon, "
+            "another version of it, or a log that was changed.",
+            read=one(lambda sample: sample.tally.diverged),
+        ),
+        Metric(
+            name="claxon_decisions_total",
+            help="Decisions of the engine, told or not, since the log began.",
+            read=one(lambda sample: sample.decisions),
+        ),
+        Metric(
+            name="claxon_clock_jumps_total",
+            help="How often the wall clock jumped by over a minute ahead, or by over 5 s back.",
+            labels=("direction",),
+            read=lambda sample: named(sample.tally.jumps),
+        ),
+        Metric(
+            name="claxon_config_last_reload_successful",
+            help="1 if the configuration was taken when it was read last; 0: the one before is in force.",
+            read=one(lambda sample: int(sample.reloads.successful)),
+        ),
+        Metric(
+            name="claxon_config_last_reload_success_timestamp_seconds",
+            help="When the configuration in force was read, in Unix time.",
+            read=one(lambda sample: sample.reloads.succeeded_at),
         ),
         Metric(
             name="claxon_scheduler_troubles_total",

@@ -17,15 +17,18 @@ from typing import TypeAlias
 import msgspec
 
 from alerts.counters import Model, Totals
-from alerts.evaluator import OVERFLOW, Engine
+from alerts.evaluator import Engine
+from alerts.keyring import OVERFLOW
 from alerts.lifecycle import Alert, State
 
-from ..core import Core, Tally
+from ..core import Core
 from ..delivery import Deliverer
 from ..intake import Intake
 from ..receivers import Reason
+from ..reloading import Reloads
 from ..scheduler import Scheduler
 from ..storage import outbox
+from ..work import Tally
 
 MAX_MODELS = 1_000
 """(app, environment, model) with series of their own, the first that were seen; the others share one."""
@@ -55,8 +58,10 @@ class Sample:
         firing: When each firing alert fired, by the values of `FIRING_LABELS`.
         unlisted: Firing alerts that are not in `firing`.
         keys: How much the engine remembers, by kind.
+        decisions: What the engine has decided.
         overflowed: Keys that were counted under `(overflow)`.
         tally: What the core has done.
+        reloads: How the configuration was taken last.
         intake: What the door has seen.
         waiting: What is queued for the core.
         lag_s: How far the engine is behind the clock; None before it was told the time.
@@ -72,8 +77,10 @@ class Sample:
     firing: dict[Labels, float]
     unlisted: int
     keys: dict[str, int]
+    decisions: int
     overflowed: int
     tally: Tally
+    reloads: Reloads
     intake: Intake
     waiting: int
     lag_s: float | None
@@ -82,7 +89,7 @@ class Sample:
     troubles: dict[tuple[str, str], int]
 
 
-def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler) -> Sample:
+def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler, reloads: Reloads) -> Sample:
     """Return a sample of the parts as they are now; runs in the core's thread."""
     engine = core.engine
     totals = engine.state.totals
@@ -99,8 +106,10 @@ def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler)
         firing={_firing_labels(alert): alert.fired_at or 0.0 for alert in listed},
         unlisted=len(firing) - len(listed),
         keys=_count_keys(engine),
+        decisions=engine.decided,
         overflowed=engine.state.overflowed,
-        tally=copy.copy(core.tally),
+        tally=copy.deepcopy(core.tally),
+        reloads=copy.copy(reloads),
         intake=copy.copy(intake),
         waiting=core.waiting,
         lag_s=lag_s if isfinite(lag_s) else None,
@@ -121,25 +130,12 @@ def with_the_rest(sample: Sample) -> Sample:
 def _merged(many: Iterable[Totals]) -> Totals:
     whole = Totals()
     for one in many:
-        _add(whole.attempts, one.attempts)
-        _add(whole.calls, one.calls)
-        _add(whole.tokens, one.tokens)
-        whole.absorbed += one.absorbed
-        whole.refusals += one.refusals
-        whole.seconds += one.seconds
-        whole.timed += one.timed
+        whole.add(one)
     return whole
 
 
-def _add(into: dict[str, int], values: dict[str, int]) -> None:
-    for name, number in values.items():
-        into[name] += number
-
-
 def _copied(totals: Totals) -> Totals:
-    return msgspec.structs.replace(
-        totals, attempts=dict(totals.attempts), calls=dict(totals.calls), tokens=dict(totals.tokens), failed_at={}
-    )
+    return msgspec.structs.replace(totals, attempts=dict(totals.attempts), failed_at={})
 
 
 def _recent(engine: Engine) -> dict[tuple[str, str], tuple[int, int]]:

@@ -3,6 +3,7 @@
     gather.py     asks the core for all that one page shows, in one go
     now.py        the front page: what is said of all alerts and apps together
     alert.py      one alert's page: evidence, request ids, who was told
+    ledger.py     what was decided, told or not, and the questions one may ask of it
     chart.py      the last hour as the geometry of two charts
     words.py      rules, blame and decisions in words
     format.py     times, durations, numbers; foreign text made harmless

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from alerts.conditions import ErrorRate
 from alerts.evidence import Sample
 from alerts.lifecycle import Alert
-from alerts.rules import ErrorRate
 from alerts.wording import measured
 
 from ..storage.outbox import DeliveryRow
@@ -29,6 +29,7 @@ def context(found: One, *, clock: float, may_acknowledge: bool) -> dict[str, Any
         "view": page.current,
         "peak": peak if (peak := measured(alert.peak, page.rule)) != page.current.message.measured else "",
         "held_back_by": found.held_back_by,
+        "holder_fires": found.holder_fires,
         "holds_back": found.holds_back,
         "samples": sorted(alert.evidence.samples, key=lambda s: s.at),
         "failures": alert.evidence.failures,

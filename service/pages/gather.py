@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from alerts.rules import ErrorRate
+from alerts.conditions import ErrorRate
+from alerts.decisions import Decision
 
 from ..core import Core
+from ..storage.ledger import Wanted
 from ..storage.outbox import DeliveryRow
 from ..views import AlertPage, NowView, Views
 from .chart import THRESHOLD
@@ -55,12 +57,14 @@ class One:
         page: The alert.
         firing: How many alerts fire in all.
         held_back_by: (fingerprint, name) of the alert that holds this one back.
+        holder_fires: Whether that one fires still; the page that speaks for both outlives it.
         holds_back: The same of those that this one holds back.
     """
 
     page: AlertPage
     firing: int
     held_back_by: tuple[str, str] | None
+    holder_fires: bool
     holds_back: list[tuple[str, str]]
 
 
@@ -81,7 +85,39 @@ def one(core: Core, views: Views, *, fingerprint: str) -> One | None:
         page=page,
         firing=len(core.engine.firing()),
         held_back_by=(source, _name(core, source)) if source is not None else None,
+        holder_fires=source in core.notifier.state.firing,
         holds_back=[(name, _full_name(core, name)) for name, by in held_back.items() if by == fingerprint],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What the ledger's page shows.
+
+    Attributes:
+        rows: Newest first.
+        more: Whether there are older ones.
+        firing: How many alerts fire in all.
+        hash: Over all decisions of the engine so far.
+        decisions: How many those are.
+    """
+
+    rows: list[Decision]
+    more: bool
+    firing: int
+    hash: str
+    decisions: int
+
+
+def ledger(core: Core, views: Views, *, wanted: Wanted, limit: int) -> Ledger:
+    """Return a part of the ledger."""
+    rows = views.ledger(wanted, limit=limit + 1)
+    return Ledger(
+        rows=rows[:limit],
+        more=len(rows) > limit,
+        firing=firing(core),
+        hash=core.engine.ledger_hash,
+        decisions=core.engine.decided,
     )
 
 

@@ -155,8 +155,10 @@ def _fires(firing: list[AlertView]) -> Verdict:
     pages = sum(1 for v in firing if v.alert.labels.get("severity") == "page")
     others = len(firing) - pages
     parts = [_of(n, word) for n, word in ((pages, "page"), (others, "ticket")) if n]
-    held = sum(1 for v in firing if v.held_back_by)
-    open_ = [v for v in firing if not v.alert.acked_by and not v.held_back_by]
+    # What is held back by a page whose own alert has ended is what still is wrong.
+    fires = {v.alert.fingerprint for v in firing}
+    held = sum(1 for v in firing if v.held_back_by in fires)
+    open_ = [v for v in firing if not v.alert.acked_by and v.held_back_by not in fires]
     detail = f"{' and '.join(parts)}. "
     detail += f"{len(open_)} not acknowledged." if open_ else "All acknowledged."
     if held:

@@ -14,6 +14,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from .. import reasons
 from . import format as fmt
 from . import words
 from .assets import load_assets, version_of
@@ -53,6 +54,7 @@ def _environment() -> Environment:
         made.filters[function.__name__] = function
     for named in (words.blame_words, words.decision_words, words.delivery_words, words.numbers):
         made.filters[named.__name__] = named
+    made.filters |= {"reason": reasons.reason, "about": reasons.about}
     made.globals["version"] = VERSION
     return made
 

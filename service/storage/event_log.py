@@ -1,4 +1,4 @@
-"""The event log: durable, ordered, one row a batch.
+"""The event log: durable, ordered, one row a batch, and one for whatever else decisions depend on.
 
 ≠ rules, HTTP.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from typing import TypeAlias
 
 import msgspec
 import zstandard
@@ -15,8 +16,40 @@ _COMPRESS = zstandard.ZstdCompressor(level=1)
 _EXPAND = zstandard.ZstdDecompressor()
 
 
+class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
+    """Nobody could be heard before this row: Claxon was down, the machine slept, or the clock was set ahead."""
+
+
+class Rewound(msgspec.Struct, frozen=True, tag="rewound"):
+    """The clock was set back to this row's instant.
+
+    Attributes:
+        since: The latest instant that was evaluated before.
+    """
+
+    since: float
+
+
+class RulesChanged(msgspec.Struct, frozen=True, tag="rules"):
+    """Other rules are in force from this row on.
+
+    Attributes:
+        rules: The canonical text of all of them.
+        first: The engine began here, and knew nothing.
+    """
+
+    rules: str
+    first: bool = False
+
+
+Entry: TypeAlias = Resumed | Rewound | RulesChanged
+"""What a row without events says."""
+
+_ENTRY = msgspec.json.Decoder(Entry)
+
+
 class LoggedBatch(msgspec.Struct, kw_only=True):
-    """One row: a batch as it was posted, or, with n = 0, a restart.
+    """One row: a batch as it was posted, or, with n = 0, an entry.
 
     Attributes:
         offset: Its place in the log; 0 before it is appended.
@@ -25,7 +58,7 @@ class LoggedBatch(msgspec.Struct, kw_only=True):
         app: The app of events that name none.
         n: How many events there are.
         skip: Indexes of those that an earlier batch already held.
-        body: A JSON array.
+        body: A JSON array; with n = 0 an entry.
     """
 
     received_at: float
@@ -35,6 +68,13 @@ class LoggedBatch(msgspec.Struct, kw_only=True):
     body: bytes
     skip: list[int] = msgspec.field(default_factory=list)
     offset: int = 0
+
+    @property
+    def entry(self) -> Entry | None:
+        """What a row without events says; None for a batch."""
+        if self.n:
+            return None
+        return _ENTRY.decode(self.body) if self.body else Resumed()
 
 
 def compress(body: bytes) -> bytes:
@@ -52,9 +92,32 @@ def append(connection: sqlite3.Connection, batch: LoggedBatch, stored: bytes) ->
     return int(inserted.lastrowid or 0)
 
 
+def append_entry(connection: sqlite3.Connection, entry: Entry, at: float) -> int:
+    """Append a row without events inside the caller's transaction; return its offset."""
+    row = LoggedBatch(received_at=at, observed_at=at, app="", n=0, body=b"")
+    return append(connection, row, compress(msgspec.json.encode(entry)))
+
+
+def put_first(connection: sqlite3.Connection, rules: RulesChanged) -> None:
+    """Put the rules before the first row: a log of schema 1, or what pruning left of one, does not say its own."""
+    connection.execute(
+        "INSERT INTO event_log (offset, received_at, observed_at, app, n, body) "
+        "SELECT offset - 1, observed_at, observed_at, '', 0, ? FROM event_log ORDER BY offset LIMIT 1",
+        (compress(msgspec.json.encode(rules)),),
+    )
+
+
+def first(connection: sqlite3.Connection) -> LoggedBatch | None:
+    """Return the oldest row."""
+    return next(read(connection, -1), None)
+
+
 def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
-    """Yield the batches after an offset, in order."""
-    rows = connection.execute("SELECT * FROM event_log WHERE offset > ? ORDER BY offset", (after,))
+    """Yield the rows after an offset, in order."""
+    rows = connection.execute(
+        "SELECT offset, received_at, observed_at, app, n, skip, body FROM event_log WHERE offset > ? ORDER BY offset",
+        (after,),
+    )
     for offset, received_at, observed_at, app, n, skip, body in rows:
         yield LoggedBatch(
             offset=offset,
@@ -63,14 +126,18 @@ def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
             app=app,
             n=n,
             skip=msgspec.json.decode(skip, type=list[int]) if skip else [],
-            body=_EXPAND.decompress(body) if n else b"[]",
+            body=_EXPAND.decompress(body) if body else b"",
         )
 
 
 def prune(connection: sqlite3.Connection, *, before: float, up_to: int) -> int:
-    """Delete batches observed before an instant, none after an offset; return how many went."""
-    gone = connection.execute("DELETE FROM event_log WHERE observed_at < ? AND offset <= ?", (before, up_to))
-    return gone.rowcount
+    """Delete the oldest rows, those observed before an instant, none after an offset; return how many went."""
+    # A beginning, never rows from between: a clock that was once set back must leave no gap.
+    kept = connection.execute(
+        "SELECT offset FROM event_log WHERE observed_at >= ? ORDER BY offset LIMIT 1", (before,)
+    ).fetchone()
+    last = up_to if kept is None else min(up_to, kept[0] - 1)
+    return connection.execute("DELETE FROM event_log WHERE offset <= ?", (last,)).rowcount
 
 
 def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:

@@ -135,6 +135,21 @@ def fail_unknown(connection: sqlite3.Connection, targets: set[str], now: float) 
     return gone
 
 
+def receivers_of(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> list[str]:
+    """Return the receivers that were, or are to be, told that an episode of an alert fires."""
+    query = "SELECT target FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ? ORDER BY id"
+    targets = [str(row[0]) for row in connection.execute(query, (fingerprint, dedup_key, Status.FIRING.value))]
+    return list(dict.fromkeys(target.rsplit("/", 2)[0] for target in targets))
+
+
+def shift(connection: sqlite3.Connection, by_s: float) -> None:
+    """Have what waits keep its times though the clock was set; ahead it is tried at once, but as long as before."""
+    connection.execute(
+        "UPDATE outbox SET deadline = deadline + ?, next_at = next_at + ? WHERE state = 'pending'",
+        (by_s, min(by_s, 0.0)),
+    )
+
+
 def pending(connection: sqlite3.Connection) -> int:
     """Return how many deliveries wait."""
     return int(connection.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()[0])

@@ -226,7 +226,7 @@ def test_a_phone_needs_no_sideways_scroll_and_has_room_for_a_thumb(browser: Brow
     claxon.post(rejected("thumb"), *[{**long, **failed, "call_id": f"c{n}"} for n in range(6)])
     with opened(browser, claxon.url, size=PHONE) as page:
         expect(page.get_by_text("server errors in a row").first).to_be_visible(timeout=WITHIN_MS)
-        addresses = [claxon.url, *_hrefs(page, "main h3 a")]
+        addresses = [claxon.url, f"{claxon.url}/ledger", *_hrefs(page, "main h3 a")]
         assert len(addresses) >= 4
         for address in addresses:
             page.goto(address)
@@ -236,7 +236,7 @@ def test_a_phone_needs_no_sideways_scroll_and_has_room_for_a_thumb(browser: Brow
 
 def test_a_wide_screen_needs_no_sideways_scroll_either(browser: Browser, claxon: Claxon) -> None:
     with opened(browser, claxon.url) as page:
-        for address in [claxon.url, *_hrefs(page, "main h3 a")]:
+        for address in [claxon.url, f"{claxon.url}/ledger", *_hrefs(page, "main h3 a")]:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") == DESK["width"], address
 
@@ -245,11 +245,25 @@ def test_a_wide_screen_needs_no_sideways_scroll_either(browser: Browser, claxon:
 def test_every_word_has_the_contrast_that_wcag_asks_for(browser: Browser, claxon: Claxon, scheme: Scheme) -> None:
     claxon.post(rejected("contrast"), *[{"app": "contrast", "environment": "prod", "status": 500}] * 12)
     with opened(browser, claxon.url, scheme=scheme) as page:
-        for address in (claxon.url, alert_url(page, "contrast")):
+        for address in (claxon.url, f"{claxon.url}/ledger", alert_url(page, "contrast")):
             page.goto(address)
             assert page.evaluate(_LOW_CONTRAST) == [], address
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (dark == "rgb(13, 16, 20)") == (scheme == "dark")
+
+
+def test_the_ledger_is_asked_by_its_form_with_and_without_javascript(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("asked"), rejected("unasked"))
+    for script in (True, False):
+        with opened(browser, claxon.url, script=script) as page:
+            page.get_by_role("link", name="The ledger").click()
+            page.get_by_label("App", exact=True).fill("asked")
+            page.get_by_label("Decision", exact=True).select_option("fired")
+            page.get_by_role("button", name="Show").click()
+
+            expect(page.get_by_role("link", name="ClaudeAuthError (page): asked (prod)")).to_be_visible()
+            expect(page.get_by_text("unasked")).to_have_count(0)
+            expect(page.get_by_label("App", exact=True)).to_have_value("asked")
 
 
 def test_the_keyboard_reaches_the_first_alert_and_shows_where_it_is(browser: Browser, claxon: Claxon) -> None:
@@ -271,7 +285,7 @@ def _hrefs(page: Page, selector: str) -> list[str]:
 
 
 _SMALL_TARGETS = """
-() => [...document.querySelectorAll("main .button, main button, main input, main summary")]
+() => [...document.querySelectorAll("main .button, main button, main input, main select, main summary")]
   .map((e) => [e.textContent.trim().slice(0, 40), Math.round(e.getBoundingClientRect().height)])
   .filter(([, height]) => height > 0 && height < 44)
 """

@@ -159,5 +159,5 @@ def test_what_retries_absorb_and_a_lone_429_page_nobody(service: Process, fake: 
     claxon.flush(timeout=5)
 
     assert not until(lambda: paged(pager, "calm") or paged(pager, "limited"), 3.5)
-    why = {(row["what"], row["labels"].get("app")) for row in service.get("/v1/ledger")["ledger"]}
+    why = {(row["what"], row.get("labels", {}).get("app")) for row in service.get("/v1/ledger")["ledger"]}
     assert {("absorbed_by_retry", "calm"), ("lone_429", "limited")} <= why

@@ -5,7 +5,10 @@ from __future__ import annotations
 import pytest
 
 from alerts.budgets import burn_rate
+from alerts.conditions import Budget
 from alerts.default_rules import FAST_BURN, SLOW_BURN
+from alerts.errors import RuleError
+from alerts.rules import Rule
 
 
 @pytest.mark.parametrize(
@@ -26,3 +29,9 @@ def test_without_calls_there_is_no_burn_rate() -> None:
 def test_each_tier_spends_its_share_of_the_budget_in_its_long_window(tier: object, spent: float) -> None:
     """2 % of 30 d in an hour, 5 % in six, 10 % in one and in three days; Site Reliability Workbook, ch. 5."""
     assert tier.burn * tier.long_s / (30 * 86_400) == pytest.approx(spent)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("confidence", [0.5, 1.0, 99.0])
+def test_a_confidence_that_is_no_share_over_a_half_is_refused(confidence: float) -> None:
+    with pytest.raises(RuleError, match=r"confidence: .*such as 99%"):
+        Rule(alert="Sure", condition=Budget(tiers=FAST_BURN, confidence=confidence))

@@ -77,7 +77,7 @@ def test_absorbed_errors_page_nobody_however_many_429s_there_are() -> None:
     """Across many organisations 429s are 5.6 % of the calls."""
     storm = [absorbed(NOON + 5 + i / 10, status=429, call_id=str(i % 50)) for i in range(500)]
 
-    assert fired(traffic(every=1, until=120) + storm) == set()
+    assert fired(traffic(every=1, until=120) + storm) == {"ClaudeRetryStorm/ticket"}
 
 
 def test_one_percent_of_lone_500s_at_high_volume_pages_nobody() -> None:
@@ -157,10 +157,15 @@ def test_a_call_that_fails_counts_for_the_error_rate_whatever_its_category(categ
 def test_every_rule_is_named_by_its_alert_and_severity() -> None:
     assert sorted(rule.id for rule in DEFAULT_RULES) == [
         "ClaudeAccountBlocked/page",
+        "ClaudeAppSilent/ticket",
         "ClaudeAuthError/page",
+        "ClaudeCallsParked/ticket",
         "ClaudeConsecutiveServerErrors/page",
         "ClaudeErrorRate/page",
         "ClaudeErrorRate/ticket",
+        "ClaudeModelEndOfLife/ticket",
+        "ClaudeRateLimitHeadroom/ticket",
         "ClaudeRetriesExhausted/page",
         "ClaudeRetriesExhausted/ticket",
+        "ClaudeRetryStorm/ticket",
     ]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from claxon.event import Event
 
+from alerts.budgets import Tier
+from alerts.conditions import Any, Budget, Consecutive, ErrorRate
 from alerts.default_rules import CONSECUTIVE_SERVER_ERRORS, DEFAULT_RULES, ERROR_RATE_TICKET
 from alerts.evaluator import Engine
 from alerts.matchers import parse_matcher
-from alerts.rules import Any, Budget, Consecutive, ErrorRate, Rule
+from alerts.rules import Rule
 from tests.support.events import NOON, exhausted, make_event, provisional, success
 from tests.support.oracle import CHANGES, Moment, differences, engine_changes, oracle
 
@@ -152,6 +156,39 @@ def test_a_plain_count_fires_over_its_maximum_and_not_at_it() -> None:
     assert told([failures(0.5, 4), at(10)], rule) == [("fired", 1, "")]
 
 
+SURE_BURN = Rule(
+    alert="SureBurn",
+    condition=Budget(objective=0.9, tiers=(Tier(burn=2, long_s=600, short_s=60),), confidence=0.99),
+    keep_firing_for_s=0,
+)
+
+
+def test_a_sure_burn_begins_only_when_neither_window_is_chance() -> None:
+    """Over 20 %: 3 of 12 may be chance, 8 of 12 in the short window are not."""
+    literal = replace(SURE_BURN, condition=replace(SURE_BURN.condition, confidence=None))
+    by_chance = [ok(0.5, 9), failures(0.6, 3), at(10)]
+
+    assert told(by_chance, literal) == [("fired", 1, "")]
+    assert told(by_chance, SURE_BURN) == []
+    assert told([*by_chance, failures(70.5, 8), ok(70.6, 4), at(80)], SURE_BURN) == [("fired", 71, "")]
+
+
+def test_a_sure_burn_does_not_begin_on_a_short_window_of_chance() -> None:
+    """Half of the long window is sure; one of three in the short one is not."""
+    literal = replace(SURE_BURN, condition=replace(SURE_BURN.condition, confidence=None))
+    before = [*failures(100.5, 30, late=90).events, *ok(100.5, 30, late=90).events]
+    log = [at(100.5, *before, *failures(100.5, 1).events, *ok(100.5, 2).events), at(110)]
+
+    assert told(log, literal) == [("fired", 101, "")]
+    assert told(log, SURE_BURN) == []
+
+
+def test_a_sure_burn_goes_on_while_the_literal_rates_do() -> None:
+    log = [failures(0.5, 8), ok(1.5, 31), ok(2.5, 20), at(10)]
+
+    assert told(log, SURE_BURN) == [("fired", 1, ""), ("resolved", 3, "recovered")]
+
+
 # ── taken back ───────────────────────────────────────────────────────────────
 
 
@@ -240,7 +277,7 @@ def test_every_change_that_the_oracle_tells_is_a_change_of_the_engine() -> None:
 
 
 def test_keys_over_the_limit_share_one_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alerts.evaluator.MAX_KEYS", 2)
+    monkeypatch.setattr("alerts.keyring.MAX_KEYS", 2)
     engine = Engine([AUTH])
 
     step = engine.observe([make_event(now=NOON, status=401, app=f"app-{i}") for i in range(5)], NOON)

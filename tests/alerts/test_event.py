@@ -10,6 +10,7 @@ from claxon.event import Event, EventError, complete, to_wire
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.counters import Totals
 from tests.support.events import NOON, make_event
 
 
@@ -94,8 +95,22 @@ def test_an_error_type_alone_says_the_status() -> None:
     assert make_event(now=NOON, error_type="overloaded_error").status == 529
 
 
-def test_max_tokens_is_another_name_for_tokens() -> None:
-    assert make_event(now=NOON, max_tokens=1024).tokens == 1024
+def test_max_tokens_is_another_name_for_tokens_to_who_counts_and_on_the_wire() -> None:
+    """An event keeps the name that its sender gave; totals and to_wire know both."""
+    event = make_event(now=NOON, status=200, max_tokens=1024)
+    totals = Totals()
+
+    totals.measure(event)
+
+    assert (event.tokens, totals.requested, to_wire(event)["tokens"]) == (None, 1024, 1024)
+
+
+def test_where_both_names_are_given_tokens_is_what_counts() -> None:
+    totals = Totals()
+
+    totals.measure(make_event(now=NOON, status=200, tokens=512, max_tokens=1024))
+
+    assert totals.requested == 512
 
 
 def test_a_message_is_one_line_short_and_without_keys() -> None:

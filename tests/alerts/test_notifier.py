@@ -192,3 +192,73 @@ def test_labels_that_both_lack_are_equal() -> None:
 
     assert rule.mutes({"a": "1"}, {"b": "1", "model": ""})
     assert not rule.mutes({"a": "1"}, {"b": "1", "model": "x"})
+
+
+# ── after a reload, and after a restart ──────────────────────────────────────
+
+
+def weighed(telling: Telling, at: float = NOON + 600) -> list[Notification]:
+    return telling.notifier.weigh(RULES, lambda _: None, at)[0]
+
+
+def adopt(telling: Telling, receiver: str, *inhibit_rules: InhibitRule, there: tuple[str, ...]) -> None:
+    url = "http://127.0.0.1:5290"
+    telling.notifier.adopt(Route(receiver=receiver), inhibit_rules, external_url=url, receivers=there)
+
+
+def test_who_was_told_is_not_told_again_because_the_routes_are_others() -> None:
+    telling = Telling()
+    telling.step((Change.FIRED, alert_of(AUTH_ERROR)))
+
+    adopt(telling, "night", there=("night", "on-call"))
+
+    assert weighed(telling) == []
+
+
+def test_an_alert_of_which_nobody_knows_who_is_there_is_told_anew() -> None:
+    telling = Telling()
+    telling.step((Change.FIRED, alert_of(AUTH_ERROR)))
+
+    adopt(telling, "night", there=("night",))
+
+    assert [(n.receiver, n.status) for n in weighed(telling)] == [("night", Status.FIRING)]
+
+
+def test_an_inhibition_that_is_gone_lets_out_what_it_held_back() -> None:
+    telling = Telling()
+    telling.step((Change.FIRED, alert_of(AUTH_ERROR)), (Change.FIRED, alert_of(ERROR_RATE_PAGE)))
+
+    adopt(telling, "on-call", there=("on-call",))
+
+    assert said(weighed(telling)) == [("firing", "ClaudeErrorRate")]
+
+
+def test_the_end_goes_to_those_who_were_told_in_truth() -> None:
+    """The outbox knows better than a replay, whose routes are those of today."""
+    telling, alert = Telling(), alert_of(AUTH_ERROR)
+    telling.step((Change.FIRED, alert))
+
+    telling.notifier.correct(alert, episode=1, receivers=["before"])
+
+    assert weighed(telling) == []
+    assert [n.receiver for n in telling.step((Change.RESOLVED, alert))] == ["before"]
+
+
+def test_what_was_told_to_nobody_in_truth_is_told() -> None:
+    telling, alert = Telling(), alert_of(AUTH_ERROR)
+    telling.step((Change.FIRED, alert))
+
+    telling.notifier.correct(alert, episode=1, receivers=[])
+
+    assert said(weighed(telling)) == [("firing", "ClaudeAuthError")]
+
+
+def test_what_is_known_of_another_episode_corrects_nothing() -> None:
+    telling, alert = Telling(), alert_of(AUTH_ERROR, episode=2)
+    telling.step((Change.FIRED, alert))
+
+    telling.notifier.correct(alert, episode=1, receivers=[])
+    telling.notifier.correct(alert_of(ERROR_RATE_PAGE), episode=1, receivers=["before"])
+
+    assert weighed(telling) == []
+    assert telling.notifier.state.told[alert.fingerprint].receivers == ["on-call"]

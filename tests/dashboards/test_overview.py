@@ -14,8 +14,8 @@ import yaml
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
+from alerts.conditions import ErrorRate
 from alerts.default_rules import DEFAULT_RULES
-from alerts.rules import ErrorRate
 from dashboards import apps
 from dashboards.build import DASHBOARDS, FOLDER, render
 from service.metrics.catalog import METRICS
@@ -102,7 +102,8 @@ def test_nothing_of_other_processes_gets_in() -> None:
 
 
 def test_the_error_rate_line_is_where_the_rules_have_it() -> None:
-    limits = {rule.condition.above for rule in DEFAULT_RULES if isinstance(rule.condition, ErrorRate)}
+    rates = [rule.condition for rule in DEFAULT_RULES if rule.alert == "ClaudeErrorRate"]
+    limits = {rate.above for rate in rates if isinstance(rate, ErrorRate)}
     lines = [
         [step["value"] for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
         for panel in PANELS

@@ -63,8 +63,24 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
     [
         ("a: [", "DIR/claxon.yml:1: not valid YAML"),
         ("- 1", "DIR/claxon.yml:1: [1]: expected a mapping of settings"),
-        ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, route, receivers"),
-        ("\nrule_files: [x]", "DIR/claxon.yml:2: rule_files: not supported yet: leave it out"),
+        ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, rule_files, route"),
+        (
+            "\nrule_files: [x]",
+            "DIR/claxon.yml:2: rule_files[0]: 'x': no such file in DIR: mend the name, or leave it out",
+        ),
+        (
+            "rule_files: []",
+            "DIR/claxon.yml:1: rule_files: []: nobody would ever be paged: name a file, or leave it out",
+        ),
+        ("rule_files: x.yml", "DIR/claxon.yml:1: rule_files: 'x.yml': expected a list of texts"),
+        (
+            "rule_files: ['']",
+            "DIR/claxon.yml:1: rule_files[0]: '': expected a file name or a pattern such as rules/*.yml",
+        ),
+        (
+            "a: 2026-13-01",
+            "DIR/claxon.yml:1: not valid YAML: '2026-13-01': month must be in 1..12: write a text in quotes",
+        ),
         ("receivers: []", "DIR/claxon.yml:1: route: missing: name the receiver"),
         (
             "route: {receiver: x}\nreceivers: []",

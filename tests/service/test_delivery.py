@@ -120,14 +120,18 @@ def closing(folder: Path, settings: str) -> None:
         assert until(lambda: claxon.get("/v1/ledger?what=resolved")["ledger"], 8)
 
 
-def test_a_page_to_a_receiver_that_the_configuration_lost_is_given_up_loudly(tmp_path: Path) -> None:
+def test_a_page_to_a_receiver_that_the_configuration_lost_is_given_up_loudly_and_told_to_who_is_there(
+    tmp_path: Path,
+) -> None:
     with Pager(500) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
         claxon.post([REJECTED])
         pager.wait_for(1)
 
     with Pager() as other, Running(tmp_path, config=config(other.url).replace("r0", "new")) as claxon:
-        assert [(d["target"], d["state"]) for d in deliveries(claxon)] == [("r0/webhook/0", "failed")]
-        assert "no such receiver" in deliveries(claxon)[0]["answer"]
+        assert other.wait_for(1)[0].json["receiver"] == "new"
+        lost = next(d for d in deliveries(claxon) if d["target"] == "r0/webhook/0")
+        assert (lost["state"], len(deliveries(claxon))) == ("failed", 2)
+        assert "no such receiver" in lost["answer"]
 
 
 def test_a_fault_of_a_receivers_own_is_tried_again_and_blocks_nothing(tmp_path: Path) -> None:

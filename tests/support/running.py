@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from alerts.config import KeyConfig
-from alerts.default_rules import DEFAULT_RULES
 from alerts.rules import Rule
 from service.app import Service
 from service.config_file import load_config
@@ -69,7 +68,7 @@ class Running(Client):
         folder: Path,
         *,
         config: str | None = None,
-        rules: Iterable[Rule] = DEFAULT_RULES,
+        rules: Iterable[Rule] | None = None,
         keys: tuple[KeyConfig, ...] = (),
     ) -> None:
         path = None
@@ -132,6 +131,11 @@ class Process(Client):
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=self._environment)
         if not until(self._ready, 30):
             raise AssertionError(self.log.read_text())
+
+    def signal(self, sign: int) -> None:
+        """Send a signal to this process, which goes on."""
+        assert self._process is not None
+        self._process.send_signal(sign)
 
     def kill(self) -> None:
         """kill -9."""

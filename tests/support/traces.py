@@ -13,7 +13,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from math import inf
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -58,8 +59,8 @@ def endpoint_calls(
     """
     chance = Random(f"{series} {calls_per_5m} {seed}")
     model = series.partition("/")[0]
-    for i, at in enumerate(_arrivals(instant(start), instant(end), calls_per_5m, chance)):
-        failed = chance.random() < failed_share(series, at)
+    outcomes = endpoint_outcomes(series, instant(start), instant(end), calls_per_5m=calls_per_5m, chance=chance)
+    for i, (at, failed) in enumerate(outcomes):
         yield {
             "time": at,
             "app": app,
@@ -68,6 +69,19 @@ def endpoint_calls(
             "call_id": f"{app}-{seed}-{i}",
             **_outcome(chance, failed=failed),
         }
+
+
+def endpoint_outcomes(
+    series: str, start: float, end: float, *, calls_per_5m: float, chance: Random
+) -> Iterator[tuple[float, bool]]:
+    """Yield the calls to one endpoint as (when it ended, whether it failed); `chance` is drawn from in between."""
+    covers = iter(covered(series))
+    _, until, share = next(covers)
+    draw = chance.random
+    for at in _arrivals(start, end, calls_per_5m, chance):
+        while at > until:
+            _, until, share = next(covers)
+        yield at, draw() < share
 
 
 def agent_calls(*, seed: int = 1) -> Iterator[Posted]:
@@ -138,6 +152,19 @@ def failed_share(series: str, at: float) -> float:
     i = bisect_left(instants, at)
     near = [j for j in (i - 1, i) if 0 <= j < len(instants)]
     return percents[min(near, key=lambda j: abs(instants[j] - at))] / 100
+
+
+def covered(series: str) -> list[tuple[float, float, float]]:
+    """Return (from, until, failed share) of each poll: it covers half the way to its neighbours, ends are open."""
+    instants, percents = _failed_percent()[series]
+    borders = [-inf, *((a + b) / 2 for a, b in pairwise(instants)), inf]
+    return [(a, b, percent / 100) for (a, b), percent in zip(pairwise(borders), percents, strict=True)]
+
+
+def polled(series: str) -> tuple[float, float]:
+    """Return the instants of the first and the last poll that saw traffic."""
+    instants, _ = _failed_percent()[series]
+    return instants[0], instants[-1]
 
 
 @lru_cache(maxsize=1)

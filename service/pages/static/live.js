@@ -19,7 +19,7 @@
   function inUse(main) {
     const focus = document.activeElement;
     const selection = document.getSelection();
-    const typing = focus && main.contains(focus) && focus.matches("input, textarea");
+    const typing = focus && main.contains(focus) && focus.matches("input, select, textarea");
     const selecting = selection && !selection.isCollapsed && main.contains(selection.anchorNode);
     return typing || selecting;
   }

@@ -18,8 +18,8 @@ OVERLOADED = {
 
 
 async def _streak(world: World) -> str:
-    """Have three calls fail in a row; return the alert's fingerprint."""
-    await world.post(*[{**OVERLOADED, "request_id": f"req_{n}", "call_id": f"call_{n}"} for n in range(3)])
+    """Have two calls fail in a row, too few for an error rate; return the alert's fingerprint."""
+    await world.post(*[{**OVERLOADED, "request_id": f"req_{n}", "call_id": f"call_{n}"} for n in range(2)])
     return await world.fingerprint("ClaudeConsecutiveServerErrors")
 
 
@@ -28,18 +28,18 @@ async def test_it_tells_all_that_a_page_tells_and_more(world: World) -> None:
 
     html = await world.page(f"/alerts/{fingerprint}")
 
-    assert "3 server errors in a row on /v1/messages</title>" in html
+    assert "2 server errors in a row on /v1/messages</title>" in html
     assert "The model is overloaded: shed load" in html
     assert "the Claude API (provider)" in html
-    assert "3 failed attempts since it was last healthy; all of them:" in html
-    assert html.count("<bdi>Overloaded</bdi>") == 3
+    assert "2 failed attempts since it was last healthy; all of them:" in html
+    assert html.count("<bdi>Overloaded</bdi>") == 2
     assert "2026-09-21T14:13:20Z  req_1  overloaded_error (529)  claude-sonnet-5  /v1/messages" in html
     assert "2 failures in a row, of different calls, with no success between" in html
     assert world.service.core.engine.rules["ClaudeConsecutiveServerErrors/page"].hash in html
     assert "<strong>fired</strong>" in html
     assert "first notification: console" in html
     assert "Shaded: this alert fired" in html
-    assert "Last hour: 3 calls, 3 failed" in html
+    assert "Last hour: 2 calls, 2 failed" in html
 
 
 async def test_it_says_whom_it_was_told_and_what_they_answered(world: World) -> None:
@@ -69,6 +69,19 @@ async def test_what_is_held_back_and_what_holds_it_back_name_each_other(world: W
     )
     assert "nobody: held back" in held
     assert f'<a href="../alerts/{symptom}">ClaudeErrorRate (page)</a>' in holding
+
+
+async def test_what_the_page_of_another_symptom_speaks_for_says_so_though_that_one_has_ended(world: World) -> None:
+    await world.post(*[OVERLOADED] * 3)
+    told = await world.fingerprint("ClaudeErrorRate")
+    held = await world.fingerprint("ClaudeConsecutiveServerErrors")
+
+    html = await world.page(f"/alerts/{held}")
+    world.service.core.notifier.state.firing.pop(told)
+    later = await world.page(f"/alerts/{held}")
+
+    assert f'nobody is told of it while <a href="../alerts/{told}">ClaudeErrorRate</a> fires' in html
+    assert f'it belongs to the page of <a href="../alerts/{told}">ClaudeErrorRate</a>' in later
 
 
 async def test_an_unknown_alert_is_a_404_in_the_same_look(world: World) -> None:
@@ -155,5 +168,5 @@ async def test_earlier_episodes_stay_readable(world: World) -> None:
     html = await world.page(f"/alerts/{fingerprint}")
 
     assert "Earlier episodes" in html
-    assert "at its worst 3 in a row from different calls (threshold 2)" in html
+    assert "at its worst 2 in a row from different calls (threshold 2)" in html
     assert "</code>, episode 2" in html

@@ -1,0 +1,86 @@
+"""Proof: the whole log decided again, up to what is committed.
+
+≠ who was told.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from alerts.evaluator import Engine
+
+from .restart import NOTHING, CoreState, again
+from .rule_texts import from_text
+from .storage import event_log, snapshots
+from .storage.database import StorageError
+from .storage.event_log import RulesChanged
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What deciding again came to.
+
+    Attributes:
+        first: The first row of the log that was decided again.
+        last: The last.
+        beginning: What it began with, in words.
+        events: In those rows.
+        decisions: That the hashes cover, those before `first` too.
+        committed: The hash that the service committed; "" is none.
+        again: The hash that came out now.
+    """
+
+    first: int
+    last: int
+    beginning: str
+    events: int
+    decisions: int
+    committed: str
+    again: str
+
+    @property
+    def same(self) -> bool:
+        """Whether every decision was the same, in the same order."""
+        return self.committed == self.again
+
+
+def prove(connection: sqlite3.Connection) -> Proof:
+    """Decide the log again up to the cursor; from its start, or where that was pruned, from the oldest snapshot.
+
+    Raises:
+        StorageError: There is nothing to begin with.
+    """
+    cursor = snapshots.load_cursor(connection)
+    engine, offset, beginning = _begin(connection)
+    first, events = offset + 1, 0
+    for row in event_log.read(connection, offset):
+        if row.offset > cursor.offset:
+            break
+        again(engine, row)
+        offset, events = row.offset, events + row.n
+    if cursor.at > float("-inf"):
+        engine.tick(cursor.at)
+    return Proof(
+        first=first,
+        last=offset,
+        beginning=beginning,
+        events=events,
+        decisions=engine.decided,
+        committed=cursor.hash,
+        again=engine.ledger_hash,
+    )
+
+
+def _begin(connection: sqlite3.Connection) -> tuple[Engine, int, str]:
+    first = event_log.first(connection)
+    if first is not None and isinstance(first.entry, RulesChanged) and first.entry.first:
+        return Engine(()), first.offset - 1, "from its beginning"
+    found = snapshots.load_oldest(connection, CoreState)
+    if found is None:
+        if first is None:
+            return Engine(()), NOTHING, "which is empty"
+        said = "none can be read, and the log's beginning was pruned: there is nothing to begin with"
+        raise StorageError(f"snapshots: {said}")
+    engine = Engine(from_text(found.rules), found.state.engine)
+    return engine, found.offset, "from the oldest snapshot, for what was before is pruned"

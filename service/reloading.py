@@ -1,0 +1,200 @@
+"""Reload: the configuration and its rules read again, and put in force as a whole or not at all.
+
+≠ signals, HTTP, what a setting means.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from alerts.config import KeyConfig
+from alerts.rules import Rule
+
+from .config_file import ConfigFileError, Loaded, load_config
+from .core import Core
+from .delivery import Deliverer
+from .difference import Difference, compare, integrations
+from .receivers import Receiver
+from .settings import Settings, SettingsError, check_exposure
+from .storage import outbox
+from .views import Views
+
+_log = structlog.get_logger(__name__)
+
+
+class ReloadError(Exception):
+    """The configuration cannot be put in force; nothing has changed.
+
+    Attributes:
+        problems: All that is wrong, *where: value: remedy* each.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(slots=True)
+class Reloads:
+    """How the configuration was taken last; for metrics.
+
+    Attributes:
+        successful: Whether it was, when it was read last.
+        succeeded_at: When the one in force was read, Unix seconds.
+    """
+
+    successful: bool = True
+    succeeded_at: float = 0.0
+
+
+class Configuration:
+    """What is in force, and how it is replaced."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        loaded: Loaded,
+        *,
+        core: Core,
+        deliverer: Deliverer,
+        views: Views,
+        clock: Callable[[], float],
+        rules: tuple[Rule, ...] | None,
+    ) -> None:
+        """Take over what was loaded at the start.
+
+        Args:
+            settings: Of the command line; they stay.
+            loaded: What the file said.
+            core: Evaluates by it.
+            deliverer: Sends by it.
+            views: Shows it.
+            clock: Unix seconds.
+            rules: In place of those of the file; None for these.
+        """
+        self.reloads = Reloads(succeeded_at=clock())
+        self._own_keys: tuple[KeyConfig, ...] = ()
+        self._on_keys: Callable[[tuple[KeyConfig, ...]], None] = lambda _: None
+        self._settings = settings
+        self._loaded = loaded
+        self._core = core
+        self._deliverer = deliverer
+        self._views = views
+        self._clock = clock
+        self._rules = rules
+        self._one_at_a_time = asyncio.Lock()
+        self._show()
+
+    def use_keys(self, keys: tuple[KeyConfig, ...], *, on_keys: Callable[[tuple[KeyConfig, ...]], None]) -> None:
+        """Take over which keys are in force, and who is told when they change; those of no file stay."""
+        self._own_keys = tuple(key for key in keys if key not in self._loaded.config.keys)
+        self._on_keys = on_keys
+
+    async def begin(self) -> None:
+        """Have the core tell and send by what was loaded: it may be another than before the restart."""
+        await asyncio.wrap_future(self._core.submit(lambda: self._core.weigh(self._notify_by)))
+        await self._give_up_unknown()
+
+    async def reload(self) -> Difference:
+        """Read everything again and put it in force; return what changed.
+
+        Raises:
+            ReloadError: Something is wrong, and nothing has changed.
+        """
+        async with self._one_at_a_time:
+            try:
+                loaded = await self._read()
+                difference = await self._replace(loaded)
+            except ReloadError as fault:
+                self.reloads.successful = False
+                _log.error("config.refused", problems=fault.problems)
+                raise
+            self.reloads = Reloads(succeeded_at=self._clock())
+            _log.info("config.reloaded", **_worth_saying(difference))
+            return difference
+
+    async def _read(self) -> Loaded:
+        try:
+            loaded = await asyncio.to_thread(load_config, self._settings.config)
+            check_exposure(self._settings, (*self._own_keys, *loaded.config.keys))
+        except ConfigFileError as fault:
+            raise ReloadError(fault.problems) from fault
+        except SettingsError as fault:
+            raise ReloadError([str(fault)]) from fault
+        for warning in loaded.warnings:
+            _log.warning("rule.doubted", problem=warning)
+        return loaded
+
+    async def _replace(self, loaded: Loaded) -> Difference:
+        before = self._loaded
+        difference = compare(
+            before.config, loaded.config, old_rules=self._rules_of(before), new_rules=self._rules_of(loaded)
+        )
+        receivers, unused = self._receivers_of(loaded, before)
+        former: list[dict[str, Receiver]] = []
+
+        def adopt() -> None:
+            self._loaded = loaded
+            former.append(self._deliverer.adopt(receivers))
+            self._notify_by()
+            self._show()
+
+        rules = self._rules_of(loaded)
+        try:
+            await asyncio.wrap_future(self._core.submit(lambda: self._core.reconfigure(rules, adopt=adopt)))
+        except sqlite3.Error as fault:
+            if not former:
+                for receiver in loaded.receivers.values():
+                    await receiver.close()
+                raise ReloadError([f"log: cannot be written: {fault}: free some space and reload again"]) from fault
+            # In force and logged; only the snapshot is missing, and the next one will not be.
+            _log.warning("snapshot.failed", error=str(fault))
+        self._on_keys((*self._own_keys, *loaded.config.keys))
+        for receiver in unused:
+            await receiver.close()
+        await self._deliverer.settle(former[0])
+        await self._give_up_unknown()
+        return difference
+
+    def _rules_of(self, loaded: Loaded) -> tuple[Rule, ...]:
+        return loaded.rules if self._rules is None else self._rules
+
+    def _receivers_of(self, loaded: Loaded, before: Loaded) -> tuple[dict[str, Receiver], list[Receiver]]:
+        """Return the receivers to go on with, the present ones where nothing changed, and those that are not needed."""
+        old, new = integrations(before.config), integrations(loaded.config)
+        present = self._deliverer.receivers
+        chosen = {
+            target: present[target] if target in present and old.get(target) == new.get(target) else receiver
+            for target, receiver in loaded.receivers.items()
+        }
+        return chosen, [receiver for target, receiver in loaded.receivers.items() if chosen[target] is not receiver]
+
+    def _url(self) -> str:
+        return self._loaded.config.external_url or self._settings.url
+
+    def _notify_by(self) -> None:
+        config = self._loaded.config
+        names = [receiver.name for receiver in config.receivers]
+        self._core.notifier.adopt(config.route, config.inhibit_rules, external_url=self._url(), receivers=names)
+
+    def _show(self) -> None:
+        self._views.external_url, self._views.places = self._url(), self._loaded.rule_places
+
+    async def _give_up_unknown(self) -> None:
+        known = set(self._deliverer.integrations)
+        give_up = self._core.submit(lambda: outbox.fail_unknown(self._core.connection, known, self._clock()))
+        for target in await asyncio.wrap_future(give_up):
+            _log.error("delivery.failed", target=target, error="no such receiver in the configuration any more")
+
+
+def _worth_saying(difference: Difference) -> dict[str, object]:
+    said: dict[str, object] = {}
+    for name in difference.__struct_fields__:
+        if value := getattr(difference, name):
+            said[name] = [f"{c.id} {c.old} -> {c.new}" for c in value] if name == "rules_changed" else value
+    return said or {"changed": "nothing"}

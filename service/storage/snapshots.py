@@ -1,0 +1,109 @@
+"""Snapshots, and the cursor: what the engine knew, and up to where its decisions are committed.
+
+≠ what a state holds.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Generic, TypeVar
+
+import msgspec
+import zstandard
+
+T = TypeVar("T")
+
+_COMPRESS = zstandard.ZstdCompressor(level=1)
+_EXPAND = zstandard.ZstdDecompressor()
+
+ANCHOR_EVERY_S = 7 * 86_400.0
+"""How often a snapshot becomes an anchor: kept as long as the log after it is."""
+
+
+class Snapshot(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """A stored state.
+
+    Attributes:
+        offset: The last row of the log that it holds.
+        rules: The rules it was made with, as text.
+        state: What was saved.
+    """
+
+    offset: int
+    rules: str
+    state: T
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """Up to where decisions are committed: all of rows <= offset, and of instants <= at.
+
+    Attributes:
+        hash: The engine's ledger hash there; "" is not known.
+        decided: How many decisions it covers.
+    """
+
+    offset: int = 0
+    at: float = float("-inf")
+    hash: str = ""
+    decided: int = 0
+
+
+def save(connection: sqlite3.Connection, *, offset: int, at: float, rules: str, state: object) -> int:
+    """Store a state, keep one older and the anchors, inside the caller's transaction; return its size in bytes."""
+    # Counts repeat themselves: a tenth of the bytes is left, and writing those takes longer than this.
+    body = _COMPRESS.compress(msgspec.msgpack.encode(state))
+    latest = connection.execute("SELECT max(at) FROM snapshots WHERE anchor = 1").fetchone()[0]
+    anchor = latest is None or not 0 <= at - latest < ANCHOR_EVERY_S
+    connection.execute(
+        "INSERT INTO snapshots (offset, at, rules, anchor, body) VALUES (?, ?, ?, ?, ?)",
+        (offset, at, rules, int(anchor), body),
+    )
+    connection.execute(
+        "DELETE FROM snapshots WHERE anchor = 0 AND id NOT IN (SELECT id FROM snapshots ORDER BY id DESC LIMIT 2)"
+    )
+    return len(body)
+
+
+def load_newest(connection: sqlite3.Connection, kind: type[T]) -> Snapshot[T] | None:
+    """Return the newest snapshot that can be read."""
+    return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id DESC", kind)
+
+
+def load_oldest(connection: sqlite3.Connection, kind: type[T]) -> Snapshot[T] | None:
+    """Return the oldest snapshot that can be read."""
+    return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id", kind)
+
+
+def _first(connection: sqlite3.Connection, query: str, kind: type[T]) -> Snapshot[T] | None:
+    # One at a time: each may be large.
+    for offset, rules, body in connection.execute(query):
+        try:
+            state = msgspec.msgpack.decode(_EXPAND.decompress(body), type=kind)
+            return Snapshot(offset=int(offset), rules=rules, state=state)
+        except (msgspec.MsgspecError, zstandard.ZstdError):
+            continue
+    return None
+
+
+def drop_anchors(connection: sqlite3.Connection, *, before: float) -> int:
+    """Drop the anchors that are too old, and return up to which row the log is no longer needed."""
+    newest = "(SELECT max(id) FROM snapshots WHERE at < ?)"
+    connection.execute(f"DELETE FROM snapshots WHERE anchor = 1 AND id < {newest}", (before,))  # noqa: S608
+    row = connection.execute("SELECT min(offset) FROM snapshots").fetchone()
+    return int(row[0] or 0)
+
+
+def load_cursor(connection: sqlite3.Connection) -> Cursor:
+    """Return up to where decisions are committed."""
+    row = connection.execute("SELECT offset, at, hash, decided FROM cursor").fetchone()
+    if row is None:
+        return Cursor()
+    return Cursor(offset=int(row[0]), at=float(row[1]), hash=str(row[2]), decided=int(row[3]))
+
+
+def save_cursor(connection: sqlite3.Connection, cursor: Cursor) -> None:
+    """Move the cursor, in the transaction that commits the decisions."""
+    connection.execute(
+        "INSERT OR REPLACE INTO cursor (one, offset, at, hash, decided) VALUES (1, ?, ?, ?, ?)",
+        (cursor.offset, cursor.at, cursor.hash, cursor.decided),
+    )

@@ -1,0 +1,65 @@
+"""What was decided and no transaction holds yet.
+
+≠ when it is committed.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from alerts.decisions import Decision, Transition
+from alerts.lifecycle import Change
+from alerts.notification import Notification
+
+from .storage import ledger, outbox, state
+
+DELIVER_FOR_S = 86_400.0
+"""How long a notification is tried."""
+
+_AT_ONCE = frozenset({Change.FIRED, Change.RESOLVED})
+
+
+@dataclass(slots=True)
+class Uncommitted:
+    """Rows of the ledger may wait for the next commit; state changes and notifications never do."""
+
+    decisions: list[Decision] = field(default_factory=list)
+    changed: list[Transition] = field(default_factory=list)
+    to_tell: list[Notification] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.decisions or self.changed or self.to_tell)
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it must be committed now; a replay would decide the rest again."""
+        return bool(self.to_tell) or any(t.change in _AT_ONCE for t in self.changed)
+
+    def add(
+        self,
+        *,
+        decisions: Iterable[Decision] = (),
+        changed: Iterable[Transition] = (),
+        to_tell: Iterable[Notification] = (),
+    ) -> None:
+        """Add what was just decided."""
+        self.decisions += decisions
+        self.changed += changed
+        self.to_tell += to_tell
+
+    def write(self, connection: sqlite3.Connection, targets: Callable[[Notification], list[str]], *, now: float) -> int:
+        """Write it all inside the caller's transaction; return how many rows the ledger got."""
+        for transition in self.changed:
+            if transition.alert.episode:
+                state.save_episode(connection, transition.alert)
+        for notification in self.to_tell:
+            for target in targets(notification):
+                outbox.add(connection, target, notification, deadline=now + DELIVER_FOR_S)
+        return ledger.add(connection, self.decisions)
+
+    def clear(self) -> None:
+        """Forget it, for it is committed."""
+        self.decisions, self.changed, self.to_tell = [], [], []

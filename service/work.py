@@ -1,0 +1,68 @@
+"""What the core is given to do, and what it counts of what it did.
+
+≠ how it is done.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from .decoding import Batch
+
+
+@dataclass(slots=True, kw_only=True)
+class Ingest:
+    """A batch on its way into the log.
+
+    Attributes:
+        batch: Decoded and checked.
+        received_at: When it arrived, Unix seconds.
+        app: The app of events that name none.
+        key: Makes a re-post harmless; None where the sender gave none.
+        answer: What the sender is told once it is durable; the first answer for a re-post.
+        client_dropped: Events that the sender says it gave up before this batch.
+    """
+
+    batch: Batch
+    received_at: float
+    app: str
+    key: str | None
+    answer: str
+    client_dropped: int = 0
+    done: Future[str] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the core has done since the start; for metrics.
+
+    Attributes:
+        batches: Committed to the log.
+        events: In them.
+        duplicates: Events left out, as their id was known.
+        client_dropped: Events that clients gave up before they were sent.
+        commits: Transactions.
+        failures: Batches that could not be committed.
+        snapshot_bytes: Size of the newest snapshot.
+        snapshot_s: How long it took to make.
+        faults: Evaluations that raised.
+        replayed: Events that the restart took from the log.
+        restart_s: How long the restart took, until events could be taken.
+        diverged: Restarts whose replay of the log decided otherwise than what is committed.
+        jumps: How often the wall clock was set, by direction.
+    """
+
+    batches: int = 0
+    events: int = 0
+    duplicates: int = 0
+    client_dropped: int = 0
+    commits: int = 0
+    failures: int = 0
+    snapshot_bytes: int = 0
+    snapshot_s: float = 0.0
+    faults: int = 0
+    replayed: int = 0
+    restart_s: float = 0.0
+    diverged: int = 0
+    jumps: dict[str, int] = field(default_factory=lambda: {"ahead": 0, "back": 0})
