@@ -12,6 +12,10 @@ RUNS = (
     ("benchmarks.page_latency",),
     ("benchmarks.page_latency", "--load", "50000"),
     ("benchmarks.client_overhead",),
+    ("benchmarks.engine",),
+    ("benchmarks.backtest",),
+    ("benchmarks.restart", "--events", "1000000"),
+    ("benchmarks.noise", "--quick", "--volumes", "20", "100"),
 )
 
 
