@@ -12,7 +12,7 @@ import msgspec
 from claxon.event import RateLimits
 
 LIMITS = ("requests", "tokens", "input_tokens", "output_tokens")
-"""What the API limits; a sample names one by its place here."""
+"""What the API limits; a shortage, and `limit_kind` in a value, name one by its place here."""
 
 BUCKET_S = 5
 LEAST_SPAN_S = 10.0

@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .conditions import Budget, Condition, Consecutive, ErrorRate, Of, kind_of
-
-LIMIT_KINDS = ("requests", "tokens", "input_tokens", "output_tokens")
-"""What a rate limit counts; `limit_kind` in a value is the place in here."""
+from .headroom import LIMITS
 
 VALUES: dict[str, dict[str, str]] = {
     "any": {
         "count": "matching attempts in this episode",
-        "age_s": "how old the newest was when it arrived",
+        "age_s": "how old the match that fired it was when it arrived",
     },
     "error_rate": {
         "failed": "failed calls that match; of attempts: failed attempts that match",
@@ -90,5 +88,5 @@ def _bound(confidence: float | None) -> tuple[str, ...]:
 def limit_word(value: Mapping[str, float]) -> str:
     """Return which rate limit a value of `headroom` is about, in words; "" where it does not say."""
     place = value.get("limit_kind", -1)
-    known = 0 <= place < len(LIMIT_KINDS) and place == int(place)
-    return LIMIT_KINDS[int(place)].replace("_", " ") if known else ""
+    known = 0 <= place < len(LIMITS) and place == int(place)
+    return LIMITS[int(place)].replace("_", " ") if known else ""
