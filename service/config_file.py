@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from glob import glob
 from pathlib import Path
 
 from alerts.config import Config, parse_config
+from alerts.config_notes import config_notes
+from alerts.config_receivers import taken, with_defaults
 from alerts.default_rules import DEFAULT_RULES
 from alerts.problems import Path as KeyPath
 from alerts.problems import Problem, shown
@@ -28,11 +30,12 @@ class Loaded:
     """What a file means.
 
     Attributes:
-        config: Routes, inhibit rules, keys.
+        config: Routes, inhibit rules, time intervals, keys and the rest of the file.
         receivers: By "receiver/kind/index".
         rules: Those of `rule_files`, or the default ones.
         warnings: What is odd about them, a line each.
         rule_places: "file:line" of each rule that stands in a file, by id.
+        notes: What is noteworthy about routes, receivers and settings, a line each.
     """
 
     config: Config
@@ -40,6 +43,7 @@ class Loaded:
     rules: tuple[Rule, ...] = DEFAULT_RULES
     warnings: tuple[str, ...] = ()
     rule_places: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
@@ -56,7 +60,7 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
         return Loaded(Config(), _receivers(Config(), lambda _: "default", Path()))
     file = read_yaml(path)
     config, wrong = parse_config(file.data, tuple(KINDS))
-    problems = [file.say(problem) for problem in wrong]
+    problems = [file.say(problem) for problem in sorted(wrong, key=lambda problem: file.line(problem.path))]
     rules = LoadedRules(rules=DEFAULT_RULES)
     receivers: dict[str, Receiver] = {}
     try:
@@ -66,12 +70,14 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
         problems += fault.problems
     try:
         # What is wrong already would be said again, in other words.
-        receivers = _receivers(config, file.place, path.parent) if build_receivers and not wrong else {}
+        told = frozenset(problem.path for problem in wrong)
+        receivers = _receivers(config, file.place, path.parent, told=told) if build_receivers else {}
     except ConfigFileError as fault:
         problems += fault.problems
     if problems:
         raise ConfigFileError(problems)
-    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places)
+    notes = tuple(file.say(note) for note in config_notes(config, file.data, kinds=KINDS))
+    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places, notes)
 
 
 def _rule_files(config: Config, folder: Path, file: YamlFile) -> list[Path]:
@@ -95,18 +101,32 @@ def _rule_files(config: Config, folder: Path, file: YamlFile) -> list[Path]:
     return found
 
 
-def _receivers(config: Config, place: Callable[[KeyPath], str], folder: Path) -> dict[str, Receiver]:
+def _receivers(
+    config: Config, place: Callable[[KeyPath], str], folder: Path, *, told: Collection[KeyPath] = ()
+) -> dict[str, Receiver]:
     receivers: dict[str, Receiver] = {}
     problems: list[str] = []
     for receiver in config.receivers:
-        for index, (kind, settings, path) in enumerate(receiver.integrations):
+        for index, (kind, own, path) in enumerate(receiver.integrations):
+            if path in told or ("global",) in told:
+                continue
+            settings = with_defaults(kind, own, config.global_)
             where = f"{place(path)}: {Problem(path, '').where}"
             try:
                 built = build(kind, settings, where=where, folder=folder)
             except ReceiverConfigError as fault:
-                problems += fault.problems
+                sources = taken(kind, own, config.global_)
+                problems += [_of_global(problem, where, sources=sources, place=place) for problem in fault.problems]
                 continue
             receivers[f"{receiver.name}/{built.kind}/{index}"] = built
     if problems:
-        raise ConfigFileError(problems)
+        raise ConfigFileError(list(dict.fromkeys(problems)))
     return receivers
+
+
+def _of_global(problem: str, where: str, *, sources: Mapping[str, str], place: Callable[[KeyPath], str]) -> str:
+    """Return a problem of an integration; one of a setting that stands in `global` with its place there."""
+    for name, source in sources.items():
+        if problem.startswith(f"{where}: {name}:"):
+            return f"{place(('global', source))}: global.{source}:{problem.removeprefix(f'{where}: {name}:')}"
+    return problem

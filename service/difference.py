@@ -10,7 +10,17 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from alerts.config import Config
+from alerts.config_receivers import with_defaults
 from alerts.rules import Rule
+
+_SETTINGS = {
+    "resolve_timeout": "resolve_timeout_s",
+    "fallback_receiver": "fallback_receiver",
+    "heartbeat": "heartbeat",
+    "acknowledgement": "ack_expires_s",
+    "silences": "silence_max_s",
+    "escalations": "escalations",
+}
 
 
 class ChangedRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,6 +39,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         rules_changed: With the hash of the old text and of the new one.
         receivers_added, receivers_removed, receivers_changed: As "receiver/kind/index".
         routes_changed, inhibit_rules_changed, keys_changed: Whether they did.
+        time_intervals_changed: Whether one did; those that no route names too.
+        settings_changed: Those of the whole that did, such as `fallback_receiver` and `escalations`, by name.
         external_url: The new one; "" where it did not change.
     """
 
@@ -41,6 +53,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     routes_changed: bool
     inhibit_rules_changed: bool
     keys_changed: bool
+    time_intervals_changed: bool
+    settings_changed: list[str]
     external_url: str
 
     @property
@@ -67,14 +81,16 @@ def compare(old: Config, new: Config, *, old_rules: Iterable[Rule], new_rules: I
         routes_changed=old.route != new.route,
         inhibit_rules_changed=old.inhibit_rules != new.inhibit_rules,
         keys_changed=set(old.keys) != set(new.keys),
+        time_intervals_changed=old.time_intervals != new.time_intervals,
+        settings_changed=[name for name, of in _SETTINGS.items() if getattr(old, of) != getattr(new, of)],
         external_url=new.external_url if new.external_url != old.external_url else "",
     )
 
 
 def integrations(config: Config) -> dict[str, Mapping[str, object]]:
-    """Return the settings of each integration, by "receiver/kind/index"."""
+    """Return the settings of each integration, those of `global` among them, by "receiver/kind/index"."""
     return {
-        f"{receiver.name}/{kind.removesuffix('_configs')}/{index}": settings
+        f"{receiver.name}/{kind.removesuffix('_configs')}/{index}": with_defaults(kind, settings, config.global_)
         for receiver in config.receivers
         for index, (kind, settings, _) in enumerate(receiver.integrations)
     }

@@ -16,7 +16,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "check",
         help="say all that is wrong with a configuration or a rule file",
         description="Says all that is wrong with a configuration, its rule files, or one rule file: file, line, value, "
-        "remedy; and warns of what is odd. Ends with 0 if it is good, 2 if not. Starts nothing, sends nothing.",
+        "remedy; and warns of what is odd, such as a route that nothing reaches, or a page that waits for its group. "
+        "Ends with 0 if it is good, 2 if not. Starts nothing, sends nothing.",
     )
     check.add_argument("file", type=Path, metavar="FILE")
     check.set_defaults(command=_check)
@@ -49,4 +50,4 @@ def _good(path: Path) -> tuple[str, tuple[str, ...]]:
     loaded = load_config(path)
     origin = "" if loaded.config.rule_files else " (the default ones)"
     receivers = ", ".join(loaded.receivers) or "none"
-    return f"Receivers: {receivers}. Rules: {len(loaded.rules)}{origin}", loaded.warnings
+    return f"Receivers: {receivers}. Rules: {len(loaded.rules)}{origin}", (*loaded.warnings, *loaded.notes)

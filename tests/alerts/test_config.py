@@ -61,7 +61,7 @@ def test_all_that_a_file_may_say_is_read() -> None:
     [
         ([1], "", "[1]: expected a mapping of settings"),
         ({"rout": {}}, "rout", "not a setting: one of external_url"),
-        ({"templates": []}, "templates", "not supported yet: leave it out"),
+        ({"templates": ["x.tmpl"]}, "templates", "not supported: Claxon words its messages itself"),
         ({"external_url": "claxon.example"}, "external_url", "'claxon.example': write a URL that begins with http"),
         ({"external_url": 3}, "external_url", "3: expected a text that is not empty"),
         ({"rule_files": []}, "rule_files", "[]: nobody would ever be paged"),

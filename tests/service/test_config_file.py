@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from service.config_file import ConfigFileError, load_config
+from tests.support import peers
+from tests.support.repository import ROOT
 
 GOOD = """
 external_url: https://claxon.example
@@ -93,8 +95,8 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
         ),
         (GOOD.replace("continue: true", "continue: 3"), "claxon.yml:8: route.routes[0].continue: 3: true or false"),
         (
-            GOOD.replace("continue: true", "group_by: [app]"),
-            "claxon.yml:8: route.routes[0].group_by: not supported yet",
+            GOOD.replace("continue: true", "group_wait: 10s"),
+            "claxon.yml:8: route.routes[0].group_wait: '10s': needs group_by: write group_by: []",
         ),
         (
             GOOD.replace('severity="ticket"', "severity"),
@@ -131,6 +133,72 @@ def test_all_problems_are_told_at_once(tmp_path: Path) -> None:
     broken = GOOD.replace("receiver: quiet", "receiver: quite").replace("scope: ingest", "scope: write")
 
     assert len(problems(tmp_path, broken)) == 2
+
+
+def test_problems_of_receivers_are_told_with_all_the_others(tmp_path: Path) -> None:
+    broken = GOOD.replace("receiver: quiet", "receiver: quite").replace("{url:", "{urk:")
+
+    assert [problem.partition(": ")[0] for problem in problems(tmp_path, broken)] == [
+        "DIR/claxon.yml:6",
+        "DIR/claxon.yml:11",
+        "DIR/claxon.yml:11",
+    ]
+
+
+def test_a_receiver_takes_of_global_what_it_does_not_say(tmp_path: Path) -> None:
+    slack = "route: {receiver: a}\nreceivers: [{name: a, slack_configs: [{channel: x}]}]\n"
+
+    assert "api_url: missing" in problems(tmp_path, slack)[0]
+    loaded = load_config(write(tmp_path, slack + "global: {slack_api_url: 'https://127.0.0.1/hook'}"))
+    assert list(loaded.receivers) == ["a/slack/0"]
+
+
+def test_what_is_wrong_in_global_is_told_there_and_once(tmp_path: Path) -> None:
+    text = """
+global: {http_config: {nonsense: 1}}
+route: {receiver: a}
+receivers: [{name: a, webhook_configs: [{url: "http://127.0.0.1"}, {url: "http://127.0.0.1"}]}]
+"""
+    told = problems(tmp_path, text)
+
+    assert len(told) == 1
+    assert told[0].startswith("DIR/claxon.yml:2: global.http_config: nonsense: unknown")
+
+
+def test_a_file_that_is_alertmanagers_loads_unchanged() -> None:
+    loaded = load_config(ROOT / "examples/alertmanager.yml")
+
+    assert loaded.config.route.receivers({"severity": "critical", "team": "payments", "app": "ledger-eu"}) == [
+        "on-call",
+        "payments-pager",
+    ]
+    assert list(loaded.receivers) == [
+        "everyone/slack/0",
+        "on-call/pagerduty/0",
+        "on-call/slack/1",
+        "payments/webhook/0",
+        "payments-pager/pagerduty/0",
+    ]
+    assert set(loaded.config.time_intervals) == {"office-hours", "holidays"}
+    assert any("match: an old setting" in note for note in loaded.notes)
+
+
+@pytest.mark.peer("alertmanager")
+def test_alertmanager_loads_the_same_file() -> None:
+    amtool = peers.require("alertmanager").with_name("amtool")
+
+    subprocess.run([amtool, "check-config", ROOT / "examples/alertmanager.yml"], check=True, capture_output=True)
+
+
+def test_check_names_what_loads_and_was_perhaps_not_meant(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("continue: true", "group_by: [app]") + "time_intervals: [{name: x}]")
+
+    ended = subprocess.run(
+        [sys.executable, "-m", "service", "check", str(path)], capture_output=True, text=True, timeout=60, check=False
+    )
+
+    assert ended.returncode == 0
+    assert ended.stderr.splitlines() == [f"claxon: warning: {path}:21: time_intervals: x: no route names it"]
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -287,7 +287,12 @@ def test_problems_of_the_configuration_its_receivers_and_its_rules_are_told_at_o
         "rules",
         "receivers[0].webhook_configs[0]",
     ]
-    assert {problem.split(":")[2].strip() for problem in setting.value.problems} == {"rout", "route", "rules"}
+    assert {problem.split(":")[2].strip() for problem in setting.value.problems} == {
+        "rout",
+        "route",
+        "rules",
+        "receivers[0].webhook_configs[0]",
+    }
 
 
 def test_the_service_pages_by_the_rules_of_its_files(tmp_path: Path) -> None:

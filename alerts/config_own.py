@@ -1,0 +1,127 @@
+"""Reads the settings of a configuration that are Claxon's own: keys, rule files, fallback, escalations and so on.
+
+≠ what is Alertmanager's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from .config_reading import Entry, Reading
+from .config_records import (
+    ACK_EXPIRES_S,
+    HEARTBEAT_S,
+    SCOPES,
+    SILENCE_MAX_S,
+    EscalationConfig,
+    EscalationStep,
+    HeartbeatConfig,
+    KeyConfig,
+)
+from .durations import exact_duration
+from .problems import Path, shown
+
+
+def read_rule_files(reading: Reading, top: Entry) -> tuple[str, ...]:
+    """Return the patterns of file names below `rule_files`."""
+    if "rule_files" not in top:
+        return ()
+    path: Path = ("rule_files",)
+    patterns = reading.strings(top["rule_files"], path)
+    if not patterns and top["rule_files"] in ([], None):
+        reading.wrong(path, "[]: nobody would ever be paged: name a file, or leave it out for the default rules")
+    for i, pattern in enumerate(patterns):
+        if not pattern.strip() or "\0" in pattern:
+            reading.wrong((*path, i), f"{shown(pattern)}: expected a file name or a pattern such as rules/*.yml")
+    return tuple(patterns)
+
+
+def read_keys(reading: Reading, data: object) -> tuple[KeyConfig, ...]:
+    """Return the keys below `keys`."""
+    found: list[KeyConfig] = []
+    for path, entry in reading.entries(data, ("keys",)):
+        reading.known(entry, path, ("name", "scope", "sha256", "app"))
+        scope = reading.text(entry, "scope", path)
+        if scope and scope not in SCOPES:
+            reading.wrong((*path, "scope"), f"{scope!r}: one of {', '.join(SCOPES)}")
+        digest = reading.text(entry, "sha256", path)
+        if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
+            reading.wrong((*path, "sha256"), "not the SHA-256 of a key: 64 hex digits; `claxon keys create` prints one")
+        app = reading.text(entry, "app", path) if "app" in entry else ""
+        found.append(KeyConfig(name=reading.text(entry, "name", path), scope=scope, sha256=digest, app=app))
+    return tuple(found)
+
+
+def read_fallback(reading: Reading, top: Entry, *, receivers: Collection[str]) -> str:
+    """Return the receiver named by `fallback_receiver`; "" where none is."""
+    if "fallback_receiver" not in top:
+        return ""
+    name = reading.text(top, "fallback_receiver", ())
+    reading.receiver(name, ("fallback_receiver",), receivers)
+    return name
+
+
+def read_heartbeat(reading: Reading, data: object) -> HeartbeatConfig | None:
+    """Return what stands below `heartbeat`; None where nothing does."""
+    if data is None:
+        return None
+    path: Path = ("heartbeat",)
+    entry = reading.mapping(data, path)
+    reading.known(entry, path, ("url", "url_file", "interval"))
+    if isinstance(data, Mapping) and ("url" in entry) == ("url_file" in entry):
+        reading.wrong(path, "write either url or url_file: who is told that Claxon is alive")
+    url = entry.get("url", "")
+    # Not shown: whoever has it can keep the watch quiet.
+    if not isinstance(url, str) or ("url" in entry and not url.startswith(("http://", "https://"))):
+        reading.wrong((*path, "url"), "write a URL that begins with http:// or https://")
+    return HeartbeatConfig(
+        url=str(url),
+        url_file=reading.text(entry, "url_file", path) if "url_file" in entry else "",
+        interval_s=reading.seconds(entry, "interval", path, default=HEARTBEAT_S, above_zero=True),
+    )
+
+
+def read_ack_expires_s(reading: Reading, data: object) -> float:
+    """Return after how many seconds an acknowledgement ends; 0: never."""
+    entry = _one_setting(reading, data, "acknowledgement", "expires_after")
+    return reading.seconds(entry, "expires_after", ("acknowledgement",), default=ACK_EXPIRES_S)
+
+
+def read_silence_max_s(reading: Reading, data: object) -> float:
+    """Return how many seconds a silence may last."""
+    entry = _one_setting(reading, data, "silences", "max_duration")
+    return reading.seconds(entry, "max_duration", ("silences",), default=SILENCE_MAX_S, above_zero=True)
+
+
+def _one_setting(reading: Reading, data: object, name: str, setting: str) -> Entry:
+    entry = reading.mapping(data, (name,)) if data is not None else {}
+    reading.known(entry, (name,), (setting,))
+    return entry
+
+
+def read_escalations(reading: Reading, data: object, *, receivers: Collection[str]) -> tuple[EscalationConfig, ...]:
+    """Return what stands below `escalations`."""
+    found: list[EscalationConfig] = []
+    for path, entry in reading.entries(data, ("escalations",)):
+        reading.known(entry, path, ("matchers", "steps"))
+        matchers = reading.matchers(entry.get("matchers"), (*path, "matchers"))
+        steps: list[EscalationStep] = []
+        for place, step in reading.entries(entry.get("steps"), (*path, "steps")):
+            steps.append(_step(reading, step, place, receivers=receivers, before=steps[-1].after_s if steps else 0.0))
+        if not entry.get("steps"):
+            reading.wrong(path, "steps: missing: write who is told next, as steps: [{after: 10m, receiver: NAME}]")
+        found.append(EscalationConfig(matchers=matchers, steps=tuple(steps)))
+    return tuple(found)
+
+
+def _step(reading: Reading, entry: Entry, path: Path, *, receivers: Collection[str], before: float) -> EscalationStep:
+    reading.known(entry, path, ("after", "receiver"))
+    name = reading.text(entry, "receiver", path)
+    reading.receiver(name, (*path, "receiver"), receivers)
+    if entry.get("after") is None:
+        reading.wrong(path, "after: missing: write after: followed by a duration, such as 10m")
+    after_s = reading.seconds(entry, "after", path, default=0.0, above_zero=True)
+    if 0 < after_s <= before:
+        said = f"the step before is {exact_duration(before)} after the alert: put the earliest first"
+        reading.wrong((*path, "after"), f"{shown(entry['after'])}: {said}")
+    return EscalationStep(after_s=after_s, receiver=name)

@@ -1,0 +1,115 @@
+"""alerts/config_own.py: the settings of the file that Alertmanager does not have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, parse_config
+from alerts.matchers import parse_matchers
+
+WHO = {
+    "route": {"receiver": "all"},
+    "receivers": [{"name": "all", "console_configs": [{}]}, {"name": "lead"}],
+}
+
+
+def read(**top: Any) -> tuple[Config, list[str]]:
+    config, problems = parse_config(WHO | top, ("console_configs",))
+    return config, [problem.said for problem in problems]
+
+
+def test_what_is_not_said_has_its_default() -> None:
+    config, problems = read()
+
+    assert problems == []
+    assert (config.fallback_receiver, config.heartbeat, config.escalations) == ("", None, ())
+    assert (config.ack_expires_s, config.silence_max_s) == (1800.0, 2_592_000.0)
+
+
+def test_all_of_them_are_read() -> None:
+    config, problems = read(
+        fallback_receiver="lead",
+        heartbeat={"url": "https://example.org/ping", "interval": "30s"},
+        acknowledgement={"expires_after": "0s"},
+        silences={"max_duration": "7d"},
+        escalations=[
+            {
+                "matchers": ['severity="page"'],
+                "steps": [{"after": "10m", "receiver": "lead"}, {"after": "25m", "receiver": "all"}],
+            },
+            {"steps": [{"after": "1d", "receiver": "all"}]},
+        ],
+    )
+
+    assert problems == []
+    assert config.fallback_receiver == "lead"
+    assert config.heartbeat == HeartbeatConfig(url="https://example.org/ping", interval_s=30.0)
+    assert (config.ack_expires_s, config.silence_max_s) == (0.0, 604_800.0)
+    assert config.escalations == (
+        EscalationConfig(
+            matchers=parse_matchers('severity="page"'),
+            steps=(EscalationStep(after_s=600.0, receiver="lead"), EscalationStep(after_s=1500.0, receiver="all")),
+        ),
+        EscalationConfig(matchers=(), steps=(EscalationStep(after_s=86400.0, receiver="all"),)),
+    )
+
+
+def test_the_url_of_the_heartbeat_may_stand_in_a_file() -> None:
+    assert read(heartbeat={"url_file": "ping.url"})[0].heartbeat == HeartbeatConfig(url_file="ping.url")
+
+
+@pytest.mark.parametrize(
+    ("top", "said"),
+    [
+        ({"fallback_receiver": "nobody"}, "fallback_receiver: 'nobody': no such receiver: one of all, lead"),
+        ({"fallback_receiver": ""}, "fallback_receiver: '': expected a text that is not empty"),
+        ({"heartbeat": {}}, "heartbeat: write either url or url_file"),
+        ({"heartbeat": {"url": "https://x", "url_file": "y"}}, "heartbeat: write either url or url_file"),
+        ({"heartbeat": {"url": "secret"}}, "heartbeat.url: write a URL that begins with http:// or https://"),
+        ({"heartbeat": {"url": 3}}, "heartbeat.url: write a URL"),
+        ({"heartbeat": {"url": "https://x", "interval": "0s"}}, "heartbeat.interval: '0s': must be more than 0"),
+        ({"heartbeat": {"url": "https://x", "every": "1s"}}, "heartbeat.every: not a setting: one of url, url_file"),
+        ({"heartbeat": []}, "heartbeat: []: expected a mapping"),
+        ({"acknowledgement": {"expires_after": "-1m"}}, "acknowledgement.expires_after: '-1m': not a duration"),
+        ({"acknowledgement": {"expires": "1m"}}, "acknowledgement.expires: not a setting: one of expires_after"),
+        ({"silences": {"max_duration": "0s"}}, "silences.max_duration: '0s': must be more than 0"),
+        ({"silences": 3}, "silences: 3: expected a mapping"),
+        ({"escalations": {}}, "escalations: {}: expected a list"),
+        ({"escalations": [{"matchers": ["a=1"]}]}, "escalations[0]: steps: missing: write who is told next"),
+        (
+            {"escalations": [{"steps": [{"after": "1m", "receiver": "x"}]}]},
+            "escalations[0].steps[0].receiver: 'x': no such receiver: one of all, lead",
+        ),
+        (
+            {"escalations": [{"steps": [{"receiver": "all"}]}]},
+            "escalations[0].steps[0]: after: missing: write after: followed by a duration",
+        ),
+        (
+            {"escalations": [{"steps": [{"after": "0s", "receiver": "all"}]}]},
+            "escalations[0].steps[0].after: '0s': must be more than 0",
+        ),
+        (
+            {"escalations": [{"steps": [{"after": "2m", "receiver": "all"}, {"after": "2m", "receiver": "lead"}]}]},
+            "escalations[0].steps[1].after: '2m': the step before is 2m after the alert: put the earliest first",
+        ),
+        (
+            {"escalations": [{"matchers": ["a"], "steps": [{"after": "2m", "receiver": "all"}]}]},
+            "escalations[0].matchers[0]: 'a': not a matcher",
+        ),
+        ({"rule_files": None}, "rule_files: []: nobody would ever be paged"),
+    ],
+)
+def test_each_problem_has_its_path_and_a_remedy(top: dict[str, Any], said: str) -> None:
+    _, problems = read(**top)
+
+    assert len(problems) == 1, problems
+    assert problems[0].startswith(said), problems
+
+
+def test_the_url_of_the_heartbeat_is_never_shown() -> None:
+    """Whoever knows it can say that a dead Claxon lives."""
+    _, problems = read(heartbeat={"url": "htps://hc.example/0b6f2b1c"})
+
+    assert "0b6f2b1c" not in str(problems)
