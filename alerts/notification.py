@@ -42,6 +42,8 @@ class AlertMessage(msgspec.Struct, frozen=True, kw_only=True):
         request_ids: Up to 5, to give to the provider's support.
         resolve_reason: Why it ended; "" while it fires.
         rule_hash: 12 hex digits that name the rule's exact text.
+        acked_by: Who acknowledged it; "" while nobody did.
+        muted_by: The silence or inhibition that holds it back, though it was told; "" without one.
     """
 
     status: Status
@@ -62,6 +64,8 @@ class AlertMessage(msgspec.Struct, frozen=True, kw_only=True):
     request_ids: list[str]
     resolve_reason: str
     rule_hash: str
+    acked_by: str = ""
+    muted_by: str = ""
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
         at: When it was decided, Unix seconds.
         alerts: At least one.
         truncated_alerts: How many more there were.
+        send_resolved: Only for integrations with this `send_resolved`; None is all of them.
+        undelivered: On what the fallback receiver gets: who did not take it, and why ("pager: answered 401 ...").
+        test: A fire drill: nothing is wrong.
     """
 
     status: Status
@@ -95,6 +102,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     alerts: list[AlertMessage]
     truncated_alerts: int = 0
+    send_resolved: bool | None = None
+    undelivered: str = ""
+    test: bool = False
 
 
 def facts(message: AlertMessage) -> Labels:

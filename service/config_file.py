@@ -18,7 +18,7 @@ from alerts.problems import Path as KeyPath
 from alerts.problems import Problem, shown
 from alerts.rules import Rule
 
-from .receivers import KINDS, Receiver, ReceiverConfigError, build
+from .receivers import KINDS, RETIRED, Receiver, ReceiverConfigError, build
 from .rule_file import LoadedRules, load_rules
 from .yaml_file import ConfigFileError, YamlFile, read_yaml
 
@@ -59,7 +59,7 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
     if path is None:
         return Loaded(Config(), _receivers(Config(), lambda _: "default", Path()))
     file = read_yaml(path)
-    config, wrong = parse_config(file.data, tuple(KINDS))
+    config, wrong = parse_config(file.data, (*KINDS, *RETIRED))
     problems = [file.say(problem) for problem in sorted(wrong, key=lambda problem: file.line(problem.path))]
     rules = LoadedRules(rules=DEFAULT_RULES)
     receivers: dict[str, Receiver] = {}

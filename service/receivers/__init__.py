@@ -10,14 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-from .base import Answer, DeliveryError, Reason, Receiver
+from .alertmanager import AlertmanagerConfig, AlertmanagerReceiver
+from .apprise import AppriseConfig, AppriseReceiver
+from .base import Answer, DeliveryError, Rate, Reason, Receiver, Resender
 from .console import ConsoleConfig, ConsoleReceiver
+from .email import EmailConfig, EmailReceiver
+from .opsgenie import OpsgenieConfig, OpsgenieReceiver
 from .pagerduty import PagerDutyConfig, PagerDutyReceiver
 from .settings import ReceiverConfigError, Settings
 from .slack import SlackConfig, SlackReceiver
+from .teams import RETIRED as TEAMS_RETIRED
+from .teams import TeamsConfig, TeamsReceiver
 from .webhook import WebhookConfig, WebhookReceiver
 
-__all__ = ["KINDS", "Answer", "DeliveryError", "Kind", "Reason", "Receiver", "ReceiverConfigError", "build"]
+__all__ = [
+    "KINDS", "RETIRED", "Answer", "DeliveryError", "Kind", "Rate", "Reason", "Receiver", "ReceiverConfigError",
+    "Resender", "build",
+]  # fmt: skip
 
 
 class Config(Protocol):
@@ -42,9 +51,17 @@ class Kind(Generic[C]):
 KINDS: dict[str, Kind[Any]] = {
     "webhook_configs": Kind(WebhookConfig, WebhookReceiver),
     "pagerduty_configs": Kind(PagerDutyConfig, PagerDutyReceiver),
+    "opsgenie_configs": Kind(OpsgenieConfig, OpsgenieReceiver),
     "slack_configs": Kind(SlackConfig, SlackReceiver),
+    "email_configs": Kind(EmailConfig, EmailReceiver),
+    "apprise_configs": Kind(AppriseConfig, AppriseReceiver),
+    "msteamsv2_configs": Kind(TeamsConfig, TeamsReceiver),
+    "alertmanager_configs": Kind(AlertmanagerConfig, AlertmanagerReceiver),
     "console_configs": Kind(ConsoleConfig, ConsoleReceiver),
 }
+
+RETIRED: dict[str, str] = {"msteams_configs": TEAMS_RETIRED}
+"""Kinds that Alertmanager has and no vendor takes any more, with what to write in their place."""
 
 
 def build(kind: str, config_mapping: object, *, where: str, folder: Path | None = None) -> Receiver:
@@ -59,6 +76,8 @@ def build(kind: str, config_mapping: object, *, where: str, folder: Path | None 
     Raises:
         ReceiverConfigError: Something is wrong; it names everything that is.
     """
+    if kind in RETIRED:
+        raise ReceiverConfigError([f"{where}: {kind}: {RETIRED[kind]}"])
     if kind not in KINDS:
         known = ", ".join(KINDS)
         raise ReceiverConfigError([f"{where}: {kind}: not supported yet: write one of {known}"])

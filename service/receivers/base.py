@@ -6,9 +6,10 @@ decided in alerts/retries.py.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from alerts.notification import Notification
 
@@ -16,7 +17,7 @@ from alerts.notification import Notification
 class Reason(StrEnum):
     """The class of a failed delivery; a closed set, for metrics."""
 
-    AUTH = "auth_error"  # 401, 403
+    AUTH = "auth_error"  # 401, 403, 407
     GONE = "gone"  # 404, 410
     CLIENT = "client_error"  # other 4xx but 408, 425, 429
     RATE_LIMITED = "rate_limited"  # 429
@@ -64,6 +65,19 @@ class Answer:
     text: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How many messages a vendor takes.
+
+    Attributes:
+        n: Messages, >= 1.
+        per_s: In so many seconds, > 0.
+    """
+
+    n: int
+    per_s: float
+
+
 class Receiver(Protocol):
     """One configured way to tell people."""
 
@@ -75,6 +89,18 @@ class Receiver(Protocol):
     def send_resolved(self) -> bool:
         """Whether it wants to be told of the end."""
 
+    @property
+    def pairs(self) -> bool:
+        """Whether it keeps incidents, and so needs the beginning before the end."""
+
+    @property
+    def rate(self) -> Rate | None:
+        """How fast it may be told: `rate_limit`, else what the vendor takes; None is as fast as it can."""
+
+    @property
+    def resend_s(self) -> float | None:
+        """How often it must hear again of what still fires, in seconds; None: once is enough."""
+
     async def send(self, notification: Notification) -> Answer:
         """Deliver once.
 
@@ -84,3 +110,15 @@ class Receiver(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+
+
+@runtime_checkable
+class Resender(Protocol):
+    """A receiver with a `resend_s`: it forgets what it does not hear of again."""
+
+    async def resend(self, notifications: Sequence[Notification]) -> Answer:
+        """Tell again what stands of many notifications, each with what is its own, in as few requests as may be.
+
+        Raises:
+            DeliveryError: Not all was taken; the next time is soon enough.
+        """

@@ -15,6 +15,7 @@ from alerts.notification import Notification
 
 from .base import Answer, DeliveryError, Reason
 from .console_page import page
+from .layout import laid_out
 from .settings import Settings
 
 _ASCII = str.maketrans({"━": "-", "┃": "|", "·": "-", "…": "~"})
@@ -47,6 +48,9 @@ class ConsoleReceiver:
     """
 
     kind = "console"
+    pairs = False
+    rate = None
+    resend_s = None
 
     def __init__(self, config: ConsoleConfig, *, stream: TextIO | None = None) -> None:
         self.send_resolved = config.send_resolved
@@ -58,7 +62,8 @@ class ConsoleReceiver:
         In a thread, for a terminal that is stopped with Ctrl-S would stop the service.
         """
         stream = self._stream or sys.stdout
-        text = _fitting(page(notification, colour=wants_colour(stream)), stream)
+        colour = wants_colour(stream)
+        text = _fitting(await laid_out(len(notification.alerts), lambda: page(notification, colour=colour)), stream)
         try:
             await asyncio.to_thread(_write, stream, text)
         except (OSError, ValueError) as error:

@@ -8,10 +8,11 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Iterator
 
-from alerts.durations import format_duration
 from alerts.notification import AlertMessage, Notification, Status
 
-from .headline import name, ordered, word
+from .headline import ack_url, course, lasting, name, ordered, size, word
+from .notices import marks, notices
+from .particulars import description, runbook, where
 from .text import brief, spoken
 
 WIDTH = 80
@@ -40,14 +41,22 @@ def page(notification: Notification, *, colour: bool) -> str:
     Addresses and request ids are never broken, so that they can be clicked and copied.
     """
     alerts = ordered(notification)
+    above = [f"  {text}" for text in _above(notification)]
     blocks = [_alert(alert, notification, colour) for alert in alerts[:MAX_IN_FULL]]
     others = alerts[MAX_IN_FULL : MAX_IN_FULL + MAX_LINES]
-    left = len(alerts) - MAX_IN_FULL - len(others) + notification.truncated_alerts
+    left = size(notification) - MAX_IN_FULL - len(others)
     lines = ["  " + brief(f"also {word(alert)}: {name(alert)}", WIDTH - 2) for alert in others]
     if left > 0:
-        lines.append(f"  and {left} more: {brief(notification.external_url, MAX_ADDRESS)}")
+        lines.append(f"  and {left:,} more: {brief(notification.external_url, MAX_ADDRESS)}")
     tail = ["\n".join(lines) + "\n"] if lines else []
-    return "\n" + "\n".join([*blocks, *tail]) + "\n"
+    head = ["\n".join(above) + "\n"] if above else []
+    return "\n" + "\n".join([*head, *blocks, *tail]) + "\n"
+
+
+def _above(notification: Notification) -> Iterator[str]:
+    """What is to be known before anything else."""
+    for text in (*notices(notification), *course(notification)):
+        yield from textwrap.wrap(brief(text, MAX_TEXT), WIDTH - 2)
 
 
 def _alert(alert: AlertMessage, notification: Notification, colour: bool) -> str:
@@ -88,10 +97,14 @@ def _facts(alert: AlertMessage, notification: Notification) -> Iterable[tuple[st
         ("measured", alert.measured),
         ("errors", alert.errors),
         ("blame", alert.blame),
+        ("labels", where(alert)),
+        ("description", description(alert)),
         ("advice", alert.advice if fires else ""),
         ("request ids", " ".join(brief(text, 150).replace(" ", "") for text in alert.request_ids[:5])),
+        ("state", ", ".join(marks(alert))),
         ("open", alert.url),
-        ("acknowledge", alert.ack_url if fires else ""),
+        ("runbook", runbook(alert)),
+        ("acknowledge", ack_url(alert)),
         ("rule", alert.rule_hash),
         ("sent for", notification.reason),
     )
@@ -101,11 +114,11 @@ def _facts(alert: AlertMessage, notification: Notification) -> Iterable[tuple[st
 def _ended(alert: AlertMessage) -> str:
     if alert.ends_at is None:
         return ""
-    return f"{spoken(alert.ends_at)}, after {format_duration(alert.ends_at - alert.since)}"
+    return f"{spoken(alert.ends_at)}, after {lasting(alert.ends_at - alert.since)}"
 
 
 def _limit(label: str) -> int:
-    return MAX_ADDRESS if label in ("open", "acknowledge", "request ids") else MAX_TEXT
+    return MAX_ADDRESS if label in ("open", "acknowledge", "runbook", "request ids") else MAX_TEXT
 
 
 def _wrapped(text: str) -> list[str]:

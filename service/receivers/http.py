@@ -1,9 +1,6 @@
-"""One POST to a receiver: time-outs, no redirects, TLS verified, secrets kept out of errors.
+"""One request to a receiver: time-outs, no redirects, TLS verified, secrets kept out of errors.
 
 ≠ vendors' formats, retries.
-
-The transport is used without its client: the client logs each whole address at
-INFO, follows redirects, keeps cookies and takes proxies from the environment.
 """
 
 from __future__ import annotations
@@ -11,17 +8,16 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
 
 import httpx2
 
 from .base import Answer, DeliveryError, Reason
+from .connections import Connections
 from .endpoint import Endpoint, Target, aim, origin
 from .secret import SecretSource, blot
 from .text import brief
@@ -36,7 +32,7 @@ MAX_RETRY_AFTER_S = 3600.0
 _BROKEN = (httpx2.HTTPError, httpx2.StreamError, OSError, ValueError, ExceptionGroup)
 _SECONDS = re.compile(r"[0-9]+(\.[0-9]+)?")
 _STATUS_REASONS = {
-    401: Reason.AUTH, 403: Reason.AUTH, 404: Reason.GONE, 410: Reason.GONE,
+    401: Reason.AUTH, 403: Reason.AUTH, 407: Reason.AUTH, 404: Reason.GONE, 410: Reason.GONE,
     408: Reason.SERVER, 425: Reason.SERVER, 429: Reason.RATE_LIMITED,
 }  # fmt: skip
 _REMEDIES = {
@@ -59,7 +55,7 @@ class _Reply:
 
 
 class Http:
-    """Posts JSON to one endpoint.
+    """Sends JSON to one endpoint.
 
     Args:
         endpoint: Where to.
@@ -69,34 +65,60 @@ class Http:
     def __init__(self, endpoint: Endpoint, *, secrets: tuple[SecretSource, ...] = ()) -> None:
         self._endpoint = endpoint
         self._secrets = secrets
-        self._transport = httpx2.AsyncHTTPTransport(verify=_certificates(), http2=False)
+        self._connections = Connections(endpoint.config.tls)
 
     async def post(self, payload: object, *, headers: Mapping[str, str] | None = None) -> Answer:
-        """Send once, and return what the receiver said when it took it.
+        """Send once, and return what the receiver said when it took it; `ask` says the rest."""
+        return await self.ask("POST", payload, headers=headers)
+
+    async def ask(
+        self,
+        method: str,
+        payload: object = None,
+        *,
+        below: str = "",
+        headers: Mapping[str, str] | None = None,
+        most: int = MAX_ANSWER,
+    ) -> Answer:
+        """Ask once, and return what the receiver said.
+
+        Args:
+            method: Such as "PUT".
+            payload: What becomes JSON; bytes are sent as they are, and None is no body.
+            below: A path below the endpoint's, quoted, with its query: "/v2/alerts?x=y".
+            headers: Beside ours, or in place of them.
+            most: How many characters of the answer are wanted.
 
         Raises:
             DeliveryError: Anything but a 2xx. The text has no secret in it.
         """
         target = aim(self._endpoint)
-        reply = await self._exchange(target, encode(payload), headers or {})
-        text = self._shown(reply.body.decode("utf-8", "replace"), target, partial=not reply.whole)
+        if below:
+            target = replace(target, url=_below(target.url, below))
+        body = b"" if payload is None else payload if isinstance(payload, bytes) else encode(payload)
+        reply = await self._exchange(self._request(method, target, body, headers or {}), target)
+        said = reply.body.decode("utf-8", "replace")
+        text = self._shown(said, target, partial=not reply.whole, most=most)
         if 200 <= reply.status < 300:
             return Answer(status=reply.status, text=text)
-        raise _refusal(target, reply, text)
+        raise _refusal(target, reply, brief(text, MAX_ANSWER))
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._transport.aclose()
+        await self._connections.close()
 
-    async def _exchange(self, target: Target, body: bytes, headers: Mapping[str, str]) -> _Reply:
+    async def _exchange(self, request: httpx2.Request, target: Target) -> _Reply:
         reply = _Reply()
         problem = ""
         reason = Reason.NETWORK
         try:
             async with asyncio.timeout(self._endpoint.timeout):
-                await self._talk(self._request(target, body, headers), reply)
+                async with self._connections.by_way_of(target.proxy) as transport:
+                    await _talk(transport, request, reply)
         except (TimeoutError, httpx2.TimeoutException):
             reason, problem = Reason.TIMEOUT, f"no answer within {self._endpoint.timeout:g} s"
+        except httpx2.ProxyError as error:
+            reason, problem = _proxy_reason(str(error)), f"the proxy answered {brief(str(error), 60)}: check proxy_url"
         except _BROKEN as error:
             problem = self._shown(f"{type(error).__name__}: {error}", target)
         # Once the status is here the receiver has decided, whatever becomes of the body.
@@ -104,20 +126,7 @@ class Http:
             raise DeliveryError(f"{target.origin}: {problem}", reason=reason)
         return reply
 
-    async def _talk(self, request: httpx2.Request, reply: _Reply) -> None:
-        response = await self._transport.handle_async_request(request)
-        reply.status, reply.headers = response.status_code, response.headers
-        try:
-            async with aclosing(response.aiter_raw()) as chunks:
-                async for chunk in chunks:
-                    reply.body += chunk[: MAX_BODY - len(reply.body)]
-                    if len(reply.body) >= MAX_BODY:
-                        return
-            reply.whole = True
-        finally:
-            await response.aclose()
-
-    def _request(self, target: Target, body: bytes, headers: Mapping[str, str]) -> httpx2.Request:
+    def _request(self, method: str, target: Target, body: bytes, headers: Mapping[str, str]) -> httpx2.Request:
         ours = {
             "Content-Type": "application/json",
             "Accept-Encoding": "identity",
@@ -126,23 +135,37 @@ class Http:
         }
         timeout = self._endpoint.timeout
         limits = httpx2.Timeout(timeout, connect=min(CONNECT_TIMEOUT_S, timeout))
+        name = self._endpoint.config.tls.server_name
         return httpx2.Request(
-            "POST",
+            method,
             target.url,
-            headers={**ours, **headers},
+            headers=[*target.headers, *{**ours, **headers}.items()],
             content=body,
-            extensions={"timeout": limits.as_dict()},
+            extensions={"timeout": limits.as_dict(), **({"sni_hostname": name} if name else {})},
         )
 
-    def _shown(self, text: str, target: Target, *, partial: bool = False) -> str:
+    def _shown(self, text: str, target: Target, *, partial: bool = False, most: int = MAX_ANSWER) -> str:
         secrets = target.secrets | {source.reveal() for source in self._secrets}
-        return brief(blot(text, secrets, cut=partial), MAX_ANSWER)
+        return brief(blot(text, secrets, cut=partial), most)
 
 
-@cache
-def _certificates() -> ssl.SSLContext:
-    """The one verifying context; reading the system's certificates takes a while. Obeys SSL_CERT_FILE."""
-    return httpx2.create_ssl_context()
+async def _talk(transport: httpx2.AsyncHTTPTransport, request: httpx2.Request, reply: _Reply) -> None:
+    response = await transport.handle_async_request(request)
+    reply.status, reply.headers = response.status_code, response.headers
+    try:
+        async with aclosing(response.aiter_raw()) as chunks:
+            async for chunk in chunks:
+                reply.body += chunk[: MAX_BODY - len(reply.body)]
+                if len(reply.body) >= MAX_BODY:
+                    return
+        reply.whole = True
+    finally:
+        await response.aclose()
+
+
+def _below(url: httpx2.URL, path: str) -> httpx2.URL:
+    base = url.raw_path.partition(b"?")[0].rstrip(b"/")
+    return url.copy_with(raw_path=base + path.encode("ascii"))
 
 
 def encode(payload: object) -> bytes:
@@ -156,6 +179,12 @@ def reason_of(status: int) -> Reason:
     if status >= 500:
         return Reason.SERVER
     return _STATUS_REASONS.get(status, Reason.CLIENT)
+
+
+def _proxy_reason(text: str) -> Reason:
+    """The class of what a proxy said instead of connecting: "407 Proxy Authentication Required"."""
+    status = text.partition(" ")[0]
+    return reason_of(int(status)) if status.isdecimal() else Reason.NETWORK
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

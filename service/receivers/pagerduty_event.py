@@ -12,8 +12,10 @@ from typing import Any
 
 from alerts.notification import AlertMessage, Notification, Status
 
-from .headline import name, ordered, title
+from .headline import ack_url, course, line, name, ordered, size, title
 from .http import encode
+from .notices import marks, notices
+from .particulars import runbook
 from .text import brief, cut, leading_error, rfc3339, width
 
 SEVERITIES = ("critical", "error", "warning", "info")
@@ -23,10 +25,11 @@ MAX_SUMMARY = 1024
 _MAX_NAME = 255
 _ROUTING_KEY_ROOM = 1024  # bytes; the key is added where it is sent
 _SEVERITY_OF = {"page": "critical", "ticket": "warning"}
+_NOTES = "read_first"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Size:
+class _Limit:
     """How much an event may tell: characters of each text, other alerts, labels of each alert, ids."""
 
     text: int
@@ -37,11 +40,11 @@ class _Size:
 
 # Tried in order until the event fits. The last one fits whatever the alerts hold:
 # what was measured, one request id and the links are never given up.
-_SIZES = (
-    _Size(text=2000, others=20, labels=32, ids=5),
-    _Size(text=500, others=10, labels=32, ids=5),
-    _Size(text=200, others=5, labels=16, ids=5),
-    _Size(text=200, others=0, labels=0, ids=1),
+_LIMITS = (
+    _Limit(text=2000, others=20, labels=32, ids=5),
+    _Limit(text=500, others=10, labels=32, ids=5),
+    _Limit(text=200, others=5, labels=16, ids=5),
+    _Limit(text=200, others=0, labels=0, ids=1),
 )
 
 
@@ -60,11 +63,11 @@ def event(notification: Notification, *, severity: str, client: str, client_url:
         "dedup_key": dedup_key(notification.dedup_key),
         "client": cut(client, _MAX_NAME),
         "client_url": client_url or first.url,
-        "links": _links(first),
+        "links": _links(first, notification),
     }
     whole = {key: value for key, value in whole.items() if value}
-    for size in _SIZES:
-        whole["payload"] = _payload(notification, severity or severity_of(first), size)
+    for limit in _LIMITS:
+        whole["payload"] = _payload(notification, severity or severity_of(first), limit)
         if len(encode(whole)) <= MAX_EVENT - _ROUTING_KEY_ROOM:
             break
     return whole
@@ -97,7 +100,7 @@ def dedup_key(key: str) -> str:
     return cut(key, MAX_DEDUP_KEY - len(digest)) + digest
 
 
-def _payload(notification: Notification, severity: str, size: _Size) -> dict[str, Any]:
+def _payload(notification: Notification, severity: str, limit: _Limit) -> dict[str, Any]:
     first = ordered(notification)[0]
     labels = first.labels
     named = {
@@ -107,49 +110,59 @@ def _payload(notification: Notification, severity: str, size: _Size) -> dict[str
     }
     shown = {key: brief(text, _MAX_NAME) for key, text in named.items()}
     return {
-        "summary": brief(title(notification), MAX_SUMMARY) or "alert",
+        "summary": brief(_summary(notification), MAX_SUMMARY) or "alert",
         "source": _source(labels),
         "severity": severity,
         "timestamp": rfc3339(first.starts_at),
         **{key: text for key, text in shown.items() if text},
-        "custom_details": _details(notification, size),
+        "custom_details": _details(notification, limit),
     }
 
 
-def _details(notification: Notification, size: _Size) -> dict[str, Any]:
+def _summary(notification: Notification) -> str:
+    """What PagerDuty reads out; its own severity and state say the rest."""
+    unusual = notification.test or notification.undelivered
+    return line(notification) if unusual else title(notification)
+
+
+def _details(notification: Notification, limit: _Limit) -> dict[str, Any]:
     first, *others = ordered(notification)
-    details = {**_facts(first, size), "reason": brief(notification.reason, size.text)}
-    if kept := others[: size.others]:
-        details["other_alerts"] = [_facts(message, size) for message in kept]
+    notes = [brief(text, limit.text) for text in (*notices(notification), *course(notification))]
+    details: dict[str, Any] = {_NOTES: notes} if notes else {}
+    details |= {**_facts(first, limit), "reason": brief(notification.reason, limit.text)}
+    kept = others[: limit.others]
+    if kept:
+        details["other_alerts"] = [_facts(message, limit) for message in kept]
     if left := len(others) - len(kept) + notification.truncated_alerts:
-        details["alerts_left_out"] = left
+        details["alerts_left_out"] = f"{left:,}: see {notification.external_url}" if notification.external_url else left
     return details
 
 
-def _facts(message: AlertMessage, size: _Size) -> dict[str, Any]:
+def _facts(message: AlertMessage, limit: _Limit) -> dict[str, Any]:
     texts = {
         "status": message.status.value,
         "summary": name(message),
         "measured": message.measured,
         "errors": message.errors,
         "blame": message.blame,
+        "state": ", ".join(marks(message)),
         "advice": message.advice,
         "resolve_reason": message.resolve_reason,
         "rule_hash": message.rule_hash,
         "fingerprint": message.fingerprint,
         "page": message.url,
     }
-    told: dict[str, Any] = {key: brief(text, size.text) for key, text in texts.items() if text}
+    told: dict[str, Any] = {key: brief(text, limit.text) for key, text in texts.items() if text}
     told["since"] = rfc3339(message.since)
-    told["request_ids"] = [brief(text, size.text) for text in message.request_ids[: size.ids]]
-    told["labels"] = _some(message.labels, size)
-    told["annotations"] = _some(message.annotations, size)
+    told["request_ids"] = [brief(text, limit.text) for text in message.request_ids[: limit.ids]]
+    told["labels"] = _some(message.labels, limit)
+    told["annotations"] = _some(message.annotations, limit)
     return {key: value for key, value in told.items() if value}
 
 
-def _some(labels: Mapping[str, str], size: _Size) -> dict[str, str]:
-    pairs = list(labels.items())[: size.labels]
-    return {brief(key, _MAX_NAME): brief(text, size.text) for key, text in pairs}
+def _some(labels: Mapping[str, str], limit: _Limit) -> dict[str, str]:
+    pairs = list(labels.items())[: limit.labels]
+    return {brief(key, _MAX_NAME): brief(text, limit.text) for key, text in pairs}
 
 
 def _source(labels: Mapping[str, str]) -> str:
@@ -157,6 +170,11 @@ def _source(labels: Mapping[str, str]) -> str:
     return brief("/".join(part for part in parts if part), _MAX_NAME) or "Claxon"
 
 
-def _links(message: AlertMessage) -> list[dict[str, str]]:
-    links = ((message.url, "Alert and evidence"), (message.ack_url, "Acknowledge in Claxon"))
+def _links(message: AlertMessage, notification: Notification) -> list[dict[str, str]]:
+    links = (
+        (message.url, "Alert and evidence"),
+        (ack_url(message), "Acknowledge in Claxon"),
+        (runbook(message), "Runbook"),
+        (notification.external_url if size(notification) > 1 else "", "All alerts in Claxon"),
+    )
     return [{"href": href, "text": text} for href, text in links if href]

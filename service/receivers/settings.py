@@ -12,10 +12,12 @@ from pathlib import Path
 from alerts.durations import parse_duration
 from alerts.errors import ConfigError, DurationError
 
+from .base import Rate
 from .secret import Check, Secret, SecretFile, SecretSource
 from .text import brief
 
 NO_SECRET = Secret("")
+_LONGEST_PERIOD_S = 86_400.0
 
 
 class ReceiverConfigError(ConfigError):
@@ -101,6 +103,42 @@ class Settings:
             self.refuse(name, f"write at most {most:.0f}s", value=value)
         return seconds or default
 
+    def path(self, name: str) -> Path | None:
+        """Return the path of a file, which may start from the configuration's folder; None without one."""
+        value = self._take(name)
+        if value is None:
+            return None
+        if not isinstance(value, str) or not value:
+            self.refuse(name, "write the path of a file")
+            return None
+        return self._folder / value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """Return a list of texts; one that is no text is noted without being quoted."""
+        value = self._take(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(isinstance(text, str) for text in value):
+            self.refuse(name, "write a list of texts")
+            return ()
+        return tuple(value)
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all settings that are here."""
+        return tuple(str(name) for name in self._values)
+
+    def each(self, name: str) -> list[Settings]:
+        """Return the settings of each mapping in a list."""
+        value = self._take(name)
+        if value is not None and not isinstance(value, list):
+            self.refuse(name, "write a list of mappings")
+        entries = value if isinstance(value, list) else []
+        where = f"{self.where}: {name}"
+        return [
+            Settings(entry, where=f"{where}[{index}]", folder=self._folder, problems=self.problems)
+            for index, entry in enumerate(entries)
+        ]
+
     def secret(self, name: str, *, check: Check, default: str | None = None) -> SecretSource | None:
         """Return the secret in `name`, or in the file named by `name`_file; None without either."""
         value, path = self._take(name), self._take(f"{name}_file")
@@ -120,6 +158,10 @@ class Settings:
             return None
         return NO_SECRET
 
+    def secret_file(self, name: str, path: str, *, check: Check) -> SecretSource:
+        """Return the secret in a file that `name` lists."""
+        return self._secret_file(name, path, check)
+
     def required_secret(self, name: str, *, check: Check) -> SecretSource:
         """Return the secret as `secret` does; its absence is a problem."""
         source = self.secret(name, check=check)
@@ -132,6 +174,10 @@ class Settings:
         """Return the settings of a nested mapping; its problems join these."""
         where = f"{self.where}: {name}"
         return Settings(self._take(name), where=where, folder=self._folder, problems=self.problems)
+
+    def ignore(self, name: str) -> None:
+        """Take a setting as read: it is dealt with elsewhere, or means nothing here."""
+        self._read.add(name)
 
     def done(self, *, unsupported: Iterable[str] = ()) -> None:
         """Refuse what was not read.
@@ -163,3 +209,17 @@ class Settings:
         except ValueError as error:
             self.refuse(name, str(error), value=path)
             return NO_SECRET
+
+
+def read_rate(settings: Settings, default: Rate | None) -> Rate | None:
+    """Return `rate_limit: {max: 60, per: 1m}`; `default` without it, and None, no limit, with `max: 0`."""
+    if not settings.has("rate_limit"):
+        settings.text("rate_limit")
+        return default
+    limit = settings.below("rate_limit")
+    most = limit.count("max", default=-1)
+    per_s = limit.seconds("per", default=1.0, most=_LONGEST_PERIOD_S)
+    if not limit.has("max"):
+        limit.refuse("max", "missing: write how many messages, such as 60; 0 is no limit")
+    limit.done()
+    return Rate(most, per_s) if most > 0 else None

@@ -1,23 +1,35 @@
-"""A notification as a Slack message, within Slack's limits and without its magic words.
+"""A notification as a Slack message, within Slack's limits.
 
 ≠ addresses, sending.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Any, TypeAlias
 
-from alerts.durations import format_duration
 from alerts.notification import AlertMessage, Notification, Status
 
-from .headline import name, ordered, title, word
+from .headline import ack_url, course, lasting, line, name, ordered, size, word
 from .http import encode
-from .text import brief, spoken, width
+from .notices import marks, notices
+from .particulars import description, runbook, where
+from .slack_text import (
+    MAX_TEXT,
+    Block,
+    button,
+    buttons,
+    code,
+    context,
+    date,
+    is_for_a_button,
+    link,
+    mrkdwn,
+    section,
+    text_object,
+)
+from .text import width
 
 MAX_HEADER = 150
-MAX_TEXT = 3000
 MAX_FIELD = 2000
 MAX_BLOCKS = 50
 MAX_FALLBACK = 600
@@ -27,35 +39,37 @@ MAX_MESSAGE = 12_000
 
 _COLOURS = {"RESOLVED": "#2eb67d", "TICKET": "#ecb22e", "WARNING": "#ecb22e", "INFO": "#36a2eb"}
 _RED = "#e01e5a"
-_ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_MENTION = re.compile(r"@(?=\S)")
-
-Block: TypeAlias = dict[str, Any]
+_DRILL_COLOUR = "#36a2eb"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Size:
-    """How much a message may tell: characters of each text, and alerts beside the first."""
+    """How much a message may tell: characters of each text, and alerts of a group."""
 
     text: int
-    others: int
+    alerts: int
 
 
-_SIZES = (_Size(text=1500, others=12), _Size(text=500, others=6), _Size(text=150, others=0))
+_SIZES = (
+    _Size(text=1500, alerts=20),
+    _Size(text=500, alerts=14),
+    _Size(text=300, alerts=10),
+    _Size(text=150, alerts=5),
+    _Size(text=100, alerts=1),
+)
 
 
 def message(notification: Notification) -> Block:
     """Return the message: a header, and below it a coloured bar with what is known."""
-    first = ordered(notification)[0]
-    header = {"type": "plain_text", "text": mrkdwn(_line(notification), MAX_HEADER), "emoji": False}
-    attachment: Block = {"color": _COLOURS.get(word(first), _RED)}
+    colour = _DRILL_COLOUR if notification.test else _COLOURS.get(word(ordered(notification)[0]), _RED)
+    attachment: Block = {"color": colour}
     whole: Block = {
-        "text": mrkdwn(_line(notification), MAX_FALLBACK),
-        "blocks": [{"type": "header", "text": header}],
+        "text": mrkdwn(line(notification), MAX_FALLBACK),
+        "blocks": [_header(notification), *_above(notification)],
         "attachments": [attachment],
     }
-    for size in _SIZES:
-        attachment["blocks"] = _blocks(notification, size)
+    for each in _SIZES:
+        attachment["blocks"] = _blocks(notification, each)
         if width(encode(whole).decode()) <= MAX_MESSAGE:
             break
     return whole
@@ -64,77 +78,91 @@ def message(notification: Notification) -> Block:
 def plain_message(notification: Notification) -> Block:
     """Return the message as text alone: for when Slack refuses the blocks."""
     first = ordered(notification)[0]
-    parts = [_line(notification), first.measured, first.errors, " ".join(first.request_ids[:MAX_IDS])]
+    above = [line(notification), *notices(notification), *course(notification)]
+    parts = [*above, first.measured, first.errors, where(first), " ".join(first.request_ids[:MAX_IDS])]
     lines = [mrkdwn(part, MAX_TEXT // 4) for part in parts if part]
     return {"text": "\n".join([*lines, _links(first)]).strip()}
 
 
-def mrkdwn(text: str, limit: int) -> str:
-    """Return foreign text so that Slack shows it and obeys nothing in it, in `limit` characters.
-
-    `& < >` are escaped, which disarms <!channel>, <@U…> and links; an invisible
-    space behind each @ disarms @here and names. It is never cut inside an entity.
-    """
-    disarmed = _MENTION.sub("@\u200b", brief(text, limit))
-    pieces = [_ENTITIES.get(character, character) for character in disarmed]
-    if width("".join(pieces)) <= limit:
-        return "".join(pieces)
-    shown: list[str] = []
-    room = limit - 1
-    for piece in pieces:
-        room -= width(piece)
-        if room < 0:
-            break
-        shown.append(piece)
-    return "".join(shown) + "…"
+def _header(notification: Notification) -> Block:
+    text = {"type": "plain_text", "text": mrkdwn(line(notification), MAX_HEADER), "emoji": False}
+    return {"type": "header", "text": text}
 
 
-def _line(notification: Notification) -> str:
-    return f"{word(ordered(notification)[0])}: {title(notification)}"
+def _above(notification: Notification) -> list[Block]:
+    """What is to be known before anything else."""
+    lines = [f"*{mrkdwn(text, 400)}*" for text in notices(notification)]
+    lines += [mrkdwn(text, 400) for text in course(notification)]
+    return [section("\n".join(lines))] if lines else []
 
 
-def _blocks(notification: Notification, size: _Size) -> list[Block]:
-    first, *others = ordered(notification)
-    kept = others[: size.others]
-    blocks = [*_told(first, notification, size), *(_section(_brief(other, size)) for other in kept)]
-    if left := len(others) - len(kept) + notification.truncated_alerts:
-        blocks.append(_context(f"and {left} more {_link(notification.external_url, 'in Claxon')}".strip()))
-    blocks.append(_context(_origin(first, notification)))
-    return blocks[:MAX_BLOCKS]
+def _blocks(notification: Notification, limit: _Size) -> list[Block]:
+    first = ordered(notification)[0]
+    told = _list(notification, limit) if size(notification) > 1 else _alone(first, notification, limit)
+    return [*told, context(_origin(first, notification))][:MAX_BLOCKS]
 
 
-def _told(first: AlertMessage, notification: Notification, size: _Size) -> list[Block]:
-    fields = [_text(f"*{label}*\n{text}") for label, text in _fields(first, size)]
-    blocks: list[Block] = [{"type": "section", "fields": fields}]
-    if width(_line(notification)) > MAX_HEADER:
-        blocks.insert(0, _section(mrkdwn(name(first), size.text)))
-    advice = mrkdwn(first.advice, size.text) if first.status is Status.FIRING else ""
-    ids = " ".join(_code(text) for text in first.request_ids[:MAX_IDS])
-    return blocks + [_section(text) for text in (advice, ids.strip(), _links(first)) if text]
+# ── one alert ─────────────────────────────────────────────────────────────────
 
 
-def _fields(alert: AlertMessage, size: _Size) -> list[tuple[str, str]]:
-    told = [("Since", _date(alert.since))]
+def _alone(alert: AlertMessage, notification: Notification, limit: _Size) -> list[Block]:
+    fires = alert.status is Status.FIRING
+    blocks: list[Block] = [
+        {"type": "section", "fields": [text_object(f"*{label}*\n{text}") for label, text in _fields(alert, limit)]}
+    ]
+    if width(line(notification)) > MAX_HEADER:
+        blocks.insert(0, section(mrkdwn(name(alert), limit.text)))
+    advice = mrkdwn(alert.advice, limit.text) if fires else ""
+    ids = " ".join(code(text) for text in alert.request_ids[:MAX_IDS]).strip()
+    blocks += [section(text) for text in (mrkdwn(description(alert), limit.text), advice, ids) if text]
+    return blocks + buttons(("Acknowledge", ack_url(alert)), ("Open", alert.url), ("Runbook", runbook(alert)))
+
+
+def _fields(alert: AlertMessage, limit: _Size) -> list[tuple[str, str]]:
+    told = [("Since", date(alert.since))]
     if alert.ends_at is not None:
-        told.append(("Resolved", f"{_date(alert.ends_at)}, after {_duration(alert)}"))
+        told.append(("Resolved", f"{date(alert.ends_at)}, after {lasting(alert.ends_at - alert.since)}"))
     texts = (
         ("Why", alert.resolve_reason),
         ("Measured", alert.measured),
         ("Errors", alert.errors),
         ("Blame", alert.blame),
+        ("Labels", where(alert)),
+        ("State", ", ".join(marks(alert))),
     )
-    limit = min(size.text, MAX_FIELD - 100)
-    return told + [(label, shown) for label, text in texts if (shown := mrkdwn(text, limit))]
+    most = min(limit.text, MAX_FIELD - 100)
+    return told + [(label, shown) for label, text in texts if (shown := mrkdwn(text, most))]
 
 
-def _brief(alert: AlertMessage, size: _Size) -> str:
-    parts = (
-        f"*{mrkdwn(word(alert), 50)}* {mrkdwn(name(alert), size.text // 4)}",
-        mrkdwn(alert.measured, size.text // 4),
-        *(_code(text) for text in alert.request_ids[:1]),
-        _link(alert.url, "open"),
-    )
-    return " · ".join(part for part in parts if part)
+# ── a group ───────────────────────────────────────────────────────────────────
+
+
+def _list(notification: Notification, limit: _Size) -> list[Block]:
+    alerts = ordered(notification)
+    kept = alerts[: limit.alerts]
+    advice = mrkdwn(kept[0].advice, limit.text) if kept[0].status is Status.FIRING else ""
+    blocks = [*([section(advice)] if advice else []), *(_item(alert, limit) for alert in kept)]
+    if left := size(notification) - len(kept):
+        blocks.append(section(f"and {left:,} more {link(notification.external_url, 'in Claxon')}".strip()))
+    return blocks + buttons(("Open Claxon", notification.external_url))
+
+
+def _item(alert: AlertMessage, limit: _Size) -> Block:
+    fires = alert.status is Status.FIRING
+    facts = [alert.measured, alert.errors] if fires else [f"after {_took(alert)}", alert.resolve_reason]
+    told = [text for text in facts if text] or [description(alert)]
+    parts = [mrkdwn(text, limit.text // 4) for text in (*told, where(alert), *marks(alert)) if text]
+    parts += [code(text) for text in alert.request_ids[:1]] if fires else []
+    label = mrkdwn(name(alert), limit.text // 4)
+    head = f"*{mrkdwn(word(alert), 50)}* {link(alert.url, label) or label}"
+    block = section("\n".join([head, " · ".join(part for part in parts if part)]).strip())
+    if is_for_a_button(ack_url(alert)):
+        block["accessory"] = button("Acknowledge", ack_url(alert))
+    return block
+
+
+def _took(alert: AlertMessage) -> str:
+    return lasting((alert.ends_at or alert.since) - alert.since)
 
 
 def _origin(alert: AlertMessage, notification: Notification) -> str:
@@ -147,40 +175,5 @@ def _origin(alert: AlertMessage, notification: Notification) -> str:
 
 
 def _links(alert: AlertMessage) -> str:
-    links = [_link(alert.url, "Open the alert")]
-    if alert.status is Status.FIRING:
-        links.append(_link(alert.ack_url, "Acknowledge"))
-    return " · ".join(link for link in links if link)
-
-
-def _link(url: str, text: str) -> str:
-    """A link as text; "" for an address that Slack would refuse."""
-    quoted = "".join(_ENTITIES.get(character, character) for character in url.replace("|", "%7C"))
-    return f"<{quoted}|{text}>" if url and len(quoted) < MAX_TEXT // 2 - 50 else ""
-
-
-def _code(text: str) -> str:
-    """A text to copy; "" for an empty one."""
-    shown = mrkdwn(text.replace("`", " "), 150)
-    return f"`{shown}`" if shown else ""
-
-
-def _date(at: float) -> str:
-    """An instant in each reader's own time zone."""
-    return f"<!date^{int(at)}^{{date_short_pretty}} {{time_secs}}|{spoken(at)}>"
-
-
-def _duration(alert: AlertMessage) -> str:
-    return format_duration((alert.ends_at or alert.since) - alert.since)
-
-
-def _text(text: str) -> Block:
-    return {"type": "mrkdwn", "text": text, "verbatim": True}
-
-
-def _section(text: str) -> Block:
-    return {"type": "section", "text": _text(text)}
-
-
-def _context(text: str) -> Block:
-    return {"type": "context", "elements": [_text(text)]}
+    links = (link(alert.url, "Open the alert"), link(ack_url(alert), "Acknowledge"))
+    return " · ".join(each for each in links if each)

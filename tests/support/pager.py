@@ -146,6 +146,15 @@ def _handler_for(pager: Pager) -> type[BaseHTTPRequestHandler]:
         disable_nagle_algorithm = True
 
         def do_POST(self) -> None:
+            self._take()
+
+        def do_PUT(self) -> None:
+            self._take()
+
+        def do_GET(self) -> None:
+            self._take()
+
+        def _take(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             headers = {name.lower(): value for name, value in self.headers.items()}
             self._answer(pager._take(Received(time.time(), headers, _decoded(body), self.path, body)))

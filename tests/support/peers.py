@@ -68,6 +68,7 @@ PEERS = {
     "alertmanager": Peer(package="prometheus-alertmanager", programs=("prometheus-alertmanager", "amtool")),
     "chromium": Peer(package="chromium", programs=("chromium",)),
     "openssl": Peer(package="openssl", programs=("openssl",)),
+    "node": Peer(package="nodejs", programs=("node",)),
 }
 
 

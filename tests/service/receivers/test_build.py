@@ -10,19 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.receivers import KINDS, ReceiverConfigError, build
+from service.receivers import KINDS, Rate, ReceiverConfigError, Resender, build
 from service.receivers.secret import Secret, SecretFile
 from tests.service.receivers.notifications import notification
 from tests.support.pager import Pager, Reply
 
 WHERE = "claxon.yml: receiver 'oncall': slack_configs[0]"
 SLACK = "https://hooks.slack.com/services/T0AAAAAAA/B0BBBBBBB/s3cr3tS3cr3t"
+TEAMS = "https://prod-1.westeurope.logic.azure.example/workflows/s3cr3t/triggers/manual/paths/invoke?sig=s3cr3tS3cr3t"
 NO_HEADER = "has characters that no header may carry: copy it again, without line breaks"
-NO_BASIC = "write Bearer, or another scheme of one word; Basic is not supported yet"
+NO_BASIC = "Basic: Basic has a user: write basic_auth instead"
 LEAST: dict[str, dict[str, Any]] = {
     "webhook_configs": {"url": "https://pager.example/hook"},
     "pagerduty_configs": {"routing_key": "R0123456789"},
+    "opsgenie_configs": {"api_key": "R0123456789"},
     "slack_configs": {"api_url": SLACK},
+    "email_configs": {"from": "claxon@example.org", "to": "oncall@example.org", "smarthost": "mail.example:587"},
+    "apprise_configs": {"url": "json://pager.example/s3cr3tS3cr3t"},
+    "alertmanager_configs": {"urls": ["http://alertmanager.example:9093"]},
+    "msteamsv2_configs": {"webhook_url": TEAMS},
     "console_configs": {},
 }
 
@@ -55,11 +61,65 @@ async def test_every_kind_can_do_without_the_end(kind: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "pairs", "rate"),
+    [
+        ("pagerduty_configs", True, Rate(2, 1.0)),
+        ("slack_configs", False, Rate(1, 1.0)),
+        ("webhook_configs", False, None),
+        ("opsgenie_configs", True, Rate(5, 1.0)),
+        ("msteamsv2_configs", False, Rate(1, 1.0)),
+        ("console_configs", False, None),
+    ],
+)
+def test_each_kind_says_how_it_wants_to_be_told(kind: str, pairs: bool, rate: Rate | None) -> None:
+    receiver = build(kind, LEAST[kind], where=WHERE)
+
+    assert (receiver.pairs, receiver.rate, receiver.resend_s) == (pairs, rate, None)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_must_hear_again_can_be_told_again(kind: str) -> None:
+    receiver = build(kind, LEAST[kind], where=WHERE)
+
+    assert isinstance(receiver, Resender) is (receiver.resend_s is not None) is (kind == "alertmanager_configs")
+
+
+@pytest.mark.parametrize(
+    ("limit", "rate"),
+    [
+        ({"max": 60, "per": "1m"}, Rate(60, 60.0)),
+        ({"max": 3}, Rate(3, 1.0)),
+        ({"max": 0}, None),
+        (None, Rate(1, 1.0)),
+    ],
+)
+def test_the_configuration_may_say_how_fast(limit: object, rate: Rate | None) -> None:
+    assert build("slack_configs", {**LEAST["slack_configs"], "rate_limit": limit}, where=WHERE).rate == rate
+
+
+@pytest.mark.parametrize(
+    ("limit", "problem"),
+    [
+        ({}, "rate_limit: max: missing: write how many messages, such as 60; 0 is no limit"),
+        ({"max": -1}, "rate_limit: max: -1: write a whole number, 0 or more"),
+        ({"max": 1, "per": "2d"}, "rate_limit: per: 2d: write at most 86400s"),
+        ({"max": 1, "every": "1m"}, "rate_limit: every: unknown: write one of max, per"),
+        (60, "rate_limit: not a mapping: write 'name: value' lines below it"),
+    ],
+)
+def test_a_rate_that_is_none_is_refused(limit: object, problem: str) -> None:
+    assert problem in problems("slack_configs", {**LEAST["slack_configs"], "rate_limit": limit})
+
+
+@pytest.mark.parametrize(
     ("kind", "missing"),
     [
         ("webhook_configs", "url: missing: write url or url_file"),
         ("pagerduty_configs", "routing_key: missing: write routing_key or routing_key_file"),
         ("slack_configs", "api_url: missing: write api_url or api_url_file"),
+        ("opsgenie_configs", "api_key: missing: write api_key or api_key_file"),
+        ("msteamsv2_configs", "webhook_url: missing: write webhook_url or webhook_url_file"),
+        ("alertmanager_configs", "urls: missing: write a list of addresses below urls"),
     ],
 )
 @pytest.mark.parametrize("mapping", [{}, None])
@@ -82,7 +142,6 @@ def test_an_unknown_setting_is_refused_with_all_names() -> None:
     [
         ("slack_configs", "icon_emoji"),
         ("slack_configs", "title"),
-        ("pagerduty_configs", "service_key"),
         ("pagerduty_configs", "details"),
         ("webhook_configs", "payload"),
     ],
@@ -91,17 +150,17 @@ def test_what_alertmanager_has_and_we_do_not_is_refused_by_name(kind: str, name:
     assert problems(kind, {**LEAST[kind], name: "x"}) == (f"{name}: not supported yet: remove it",)
 
 
-@pytest.mark.parametrize("name", ["basic_auth", "oauth2", "tls_config", "proxy_url", "follow_redirects"])
-def test_what_http_config_has_and_we_do_not_is_refused_by_name(name: str) -> None:
-    mapping = {**LEAST["webhook_configs"], "http_config": {name: {}}}
-
-    assert problems("webhook_configs", mapping) == (f"http_config: {name}: not supported yet: remove it",)
-
-
 def test_a_kind_that_we_do_not_have_is_refused_by_name() -> None:
-    (problem,) = problems("opsgenie_configs", {})
+    (problem,) = problems("pushover_configs", {})
 
-    assert problem.startswith("opsgenie_configs: not supported yet: write one of webhook_configs, ")
+    assert problem.startswith("pushover_configs: not supported yet: write one of webhook_configs, ")
+
+
+def test_a_kind_whose_vendor_ended_it_is_refused_with_what_to_write_instead() -> None:
+    (problem,) = problems("msteams_configs", {"webhook_url": "https://contoso.webhook.office.com/s3cr3t"})
+
+    assert problem.startswith("msteams_configs: Microsoft ended the connectors it was for: make a workflow in Teams ")
+    assert "write msteamsv2_configs with its webhook_url" in problem
 
 
 def test_all_problems_are_reported_at_once() -> None:
@@ -121,7 +180,10 @@ def test_all_problems_are_reported_at_once() -> None:
         "timeout: soon: write a duration, such as 10s or 1m",
         "send_resolved: yes: write true or false",
         "max_alerts: -1: write a whole number, 0 or more",
-        "nope: unknown: write one of http_config, max_alerts, send_resolved, timeout, url, url_file",
+        (
+            "nope: unknown: write one of http_config, max_alerts, rate_limit, send_resolved, signing_secret, "
+            "signing_secret_file, timeout, url, url_file"
+        ),
     )
 
 
@@ -166,7 +228,7 @@ def test_two_ways_to_authorise_are_refused() -> None:
     }
 
     assert problems("webhook_configs", mapping) == (
-        "url: has a user, and http_config.authorization is set: keep one of them",
+        "url: has a user, and http_config authorises too: keep one of them",
     )
 
 

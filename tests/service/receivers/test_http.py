@@ -191,7 +191,7 @@ async def test_a_server_without_tls_behind_https_is_a_network_error(pager: Pager
 
 async def test_certificates_and_names_are_verified() -> None:
     async with http("https://example.org") as one:
-        context = one._transport._pool._ssl_context
+        context = one._connections._context
 
     assert isinstance(context, ssl.SSLContext)
     assert context.verify_mode is ssl.CERT_REQUIRED

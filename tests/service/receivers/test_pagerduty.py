@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,11 +12,11 @@ from hypothesis import given, settings
 from jsonschema import Draft202012Validator
 
 from alerts.notification import Notification
-from service.receivers import build
+from service.receivers import ReceiverConfigError, build
 from service.receivers.base import DeliveryError, Reason, Receiver
 from service.receivers.headline import ordered
 from service.receivers.http import encode
-from service.receivers.pagerduty import VENDOR_URL
+from service.receivers.pagerduty import VENDOR_URL, PagerDutyReceiver
 from service.receivers.pagerduty_event import bare, event
 from service.receivers.text import brief, width
 from tests.service.receivers.notifications import (
@@ -108,6 +109,7 @@ async def test_a_page_arrives_as_one_trigger(pager: Pager) -> None:
         "links": [
             {"href": PAGE_URL, "text": "Alert and evidence"},
             {"href": ACK_URL, "text": "Acknowledge in Claxon"},
+            {"href": "https://wiki.example/claude", "text": "Runbook"},
         ],
         "payload": {
             "summary": "checkout: 9 of 61 Claude calls failed",
@@ -151,13 +153,44 @@ async def test_a_group_is_one_event_named_after_its_gravest_alert(pager: Pager) 
     assert body["payload"]["summary"] == "checkout: 9 of 61 Claude calls failed (and 6 more)"
     details = body["payload"]["custom_details"]
     assert [other["summary"] for other in details["other_alerts"]] == ["chat: slow", "search: over"]
-    assert details["alerts_left_out"] == 4
+    assert details["alerts_left_out"] == "4: see https://claxon.example"
+
+
+async def test_a_group_of_ten_thousand_is_one_event_that_says_where_the_others_are(pager: Pager) -> None:
+    body = await sent(pager, notification(*[alert()] * 10_000))
+
+    EVENTS_V2.validate(body)
+    assert body["payload"]["summary"] == "checkout: 9 of 61 Claude calls failed (and 9,999 more)"
+    details = body["payload"]["custom_details"]
+    assert body["links"][-1] == {"href": "https://claxon.example", "text": "All alerts in Claxon"}
+    left = 9_999 - len(details["other_alerts"])
+    assert details["alerts_left_out"] == f"{left:,}: see https://claxon.example"
+
+
+async def test_what_is_unusual_stands_first(pager: Pager) -> None:
+    one = alert(acked_by="pat")
+    drill = await sent(pager, notification(test=True))
+    missed = await sent(pager, notification(one, undelivered="mail: timed out", reason="repeat interval elapsed"))
+    plain = await sent(pager, notification())
+
+    assert drill["payload"]["summary"] == "FIRE DRILL, nothing is wrong: checkout: 9 of 61 Claude calls failed"
+    assert missed["payload"]["summary"].startswith("PAGE, still firing after 0s, not delivered to mail: checkout")
+    details = missed["payload"]["custom_details"]
+    assert next(iter(details)) == "read_first"
+    assert details["read_first"] == [
+        "Not delivered where it should have been: mail: timed out",
+        "Still firing, after 0s.",
+    ]
+    assert details["state"] == "acknowledged by pat"
+    assert [link["text"] for link in missed["links"]] == ["Alert and evidence", "Runbook"]
+    assert "read_first" not in plain["payload"]["custom_details"]
 
 
 @pytest.mark.parametrize(
     ("label", "severity"),
     [
         ("page", "critical"),
+        ("error", "error"),
         ("ticket", "warning"),
         ("critical", "critical"),
         ("warning", "warning"),
@@ -279,7 +312,7 @@ def test_the_largest_alerts_still_leave_the_id_and_the_links() -> None:
     assert len(encode(body)) <= 511_000
     assert body["payload"]["custom_details"]["request_ids"][0] == "req_011CSHoEeqs5C35K2UUqR7Fy"
     assert body["links"][0]["href"] == PAGE_URL
-    assert body["payload"]["custom_details"]["alerts_left_out"] >= 400
+    assert int(body["payload"]["custom_details"]["alerts_left_out"].partition(":")[0]) >= 400
 
 
 def test_long_dedup_keys_that_differ_at_the_end_stay_different() -> None:
@@ -290,3 +323,24 @@ def test_long_dedup_keys_that_differ_at_the_end_stay_different() -> None:
 
     assert len(keys) == 3
     assert all(len(key) <= 255 for key in keys)
+
+
+@pytest.mark.parametrize("old", ["service_key", "service_key_file"])
+def test_the_old_key_is_refused_with_what_to_do(old: str) -> None:
+    with pytest.raises(ReceiverConfigError) as caught:
+        build("pagerduty_configs", {"routing_key": KEY, old: "s3cr3t"}, where="test")
+
+    assert "Events API v2" in str(caught.value)
+    assert "s3cr3t" not in str(caught.value)
+
+
+def test_the_secret_of_its_webhooks_is_kept_for_whoever_takes_them(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hook-s3cr3t\n")
+    mapping = {"routing_key": KEY, "webhook_secret_file": "secret"}
+
+    receiver = build("pagerduty_configs", mapping, where="test", folder=tmp_path)
+
+    assert isinstance(receiver, PagerDutyReceiver)
+    assert receiver.webhook_secret is not None
+    assert receiver.webhook_secret.reveal() == "hook-s3cr3t"
+    assert "hook-s3cr3t" not in repr(vars(receiver))

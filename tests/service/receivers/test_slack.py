@@ -12,13 +12,16 @@ import pytest
 from hypothesis import given
 
 from alerts.notification import Notification
-from service.receivers import build
+from service.receivers import ReceiverConfigError, build
 from service.receivers.base import DeliveryError, Reason, Receiver
 from service.receivers.http import encode
-from service.receivers.slack_message import message, mrkdwn, plain_message
+from service.receivers.slack import BOT_URL
+from service.receivers.slack_message import message, plain_message
+from service.receivers.slack_text import mrkdwn
 from service.receivers.text import width
 from tests.service.receivers.notifications import (
     ACK_URL,
+    FIRED_AT,
     PAGE_URL,
     alert,
     notification,
@@ -28,6 +31,7 @@ from tests.service.receivers.notifications import (
 )
 from tests.support.pager import Pager, Reply
 
+WHERE = "app=checkout environment=prod model=claude-sonnet-4-5"
 SECRET_PATH = "/services/T0AAAAAAA/B0BBBBBBB/s3cr3tS3cr3tS3cr3tS3cr3t"
 
 
@@ -49,6 +53,17 @@ def blocks_of(body: Any) -> list[Any]:
     return [*body["blocks"], *body["attachments"][0]["blocks"]]
 
 
+def buttons_of(block: Any) -> list[Any]:
+    accessory = [block["accessory"]] if "accessory" in block else []
+    return [*accessory, *(block["elements"] if block["type"] == "actions" else [])]
+
+
+def pressed(body: Any) -> dict[str, str]:
+    """The buttons of a message: text and address; of those with the same text the first."""
+    found = [each for block in blocks_of(body) for each in buttons_of(block)]
+    return {each["text"]["text"]: each["url"] for each in reversed(found)}
+
+
 def texts_of(body: Any) -> Iterator[tuple[str, int]]:
     """Each text of a message with the limit that holds for it."""
     for block in blocks_of(body):
@@ -58,8 +73,11 @@ def texts_of(body: Any) -> Iterator[tuple[str, int]]:
             yield block["text"]["text"], 3000
         for each in block.get("fields", []):
             yield each["text"], 2000
-        for each in block.get("elements", []):
-            yield each["text"], 3000
+        if block["type"] == "context":
+            yield from ((each["text"], 3000) for each in block["elements"])
+        for each in buttons_of(block):
+            yield each["text"]["text"], 75
+            yield each["url"], 3000
 
 
 def check_limits(body: Any) -> None:
@@ -92,7 +110,8 @@ async def test_a_page_arrives_as_a_header_and_a_red_block(pager: Pager) -> None:
     assert "<!date^1795402913^{date_short_pretty} {time_secs}|2026-11-23 03:01:53 UTC>" in shown
     assert "The model is overloaded: shed load" in shown
     assert "`req_011CSHoEeqs5C35K2UUqR7Fy` `req_011CSHoEeqs5C35K2UUqR7Fz`" in shown
-    assert f"<{PAGE_URL}|Open the alert> · <{ACK_URL}|Acknowledge>" in shown
+    assert "*Labels*\napp=checkout environment=prod model=claude-sonnet-4-5" in shown
+    assert pressed(body) == {"Acknowledge": ACK_URL, "Open": PAGE_URL, "Runbook": "https://wiki.example/claude"}
     assert "ClaudeErrorRate · rule 9d1c0b7e55aa · first notification" in shown
 
 
@@ -103,9 +122,9 @@ async def test_a_resolve_is_green_and_says_after_how_long_and_why(pager: Pager) 
     assert body["text"].startswith("RESOLVED: ")
     assert body["attachments"][0]["color"] == "#2eb67d"
     shown = "\n".join(text for text, _ in texts_of(body))
-    assert "after 11m12s" in shown
+    assert "after 11m" in shown
     assert "*Why*\nno call failed for 5 minutes" in shown
-    assert "Acknowledge" not in shown
+    assert pressed(body) == {"Open": PAGE_URL, "Runbook": "https://wiki.example/claude"}
 
 
 async def test_a_ticket_is_yellow(pager: Pager) -> None:
@@ -115,14 +134,80 @@ async def test_a_ticket_is_yellow(pager: Pager) -> None:
     assert body["attachments"][0]["color"] == "#ecb22e"
 
 
-async def test_a_large_group_is_told_in_part_and_counted(pager: Pager) -> None:
-    body = await sent(pager, notification(*[alert()] * 40, truncated_alerts=2))
+async def test_a_group_is_a_list_of_the_gravest_and_counts_the_others(pager: Pager) -> None:
+    tickets = [alert(labels={"severity": "ticket"}, summary=f"ticket {n}") for n in range(9_000)]
+    pages = [alert(summary=f"page {n}", ack_url=f"{ACK_URL}/{n}") for n in range(1_000)]
+
+    body = await sent(pager, notification(*tickets, *pages))
 
     check_limits(body)
-    shown = "\n".join(text for text, _ in texts_of(body))
-    brief = shown.count("|open>")
-    assert brief >= 5
-    assert f"and {41 - brief} more <https://claxon.example|in Claxon>" in shown
+    shown = [text for text, _ in texts_of(body)]
+    assert shown[0] == "PAGE: page 0 (and 9,999 more)"
+    assert shown[1] == "1,000 PAGE, 9,000 TICKET"
+    listed = [text for text in shown if text.startswith("*PAGE*")]
+    assert len(listed) >= 10
+    assert listed[0].startswith(f"*PAGE* <{PAGE_URL}|page 0>\n9 of 61 calls failed in 5m (14.8 %) · overloaded_error")
+    assert f"and {10_000 - len(listed):,} more <https://claxon.example|in Claxon>" in shown
+    assert pressed(body) == {"Acknowledge": f"{ACK_URL}/0", "Open Claxon": "https://claxon.example"}
+
+
+async def test_a_group_tells_what_ended_apart_from_what_fires(pager: Pager) -> None:
+    body = await sent(pager, notification(resolved(summary="search: over"), alert(), reason="some alerts resolved"))
+
+    shown = [text for text, _ in texts_of(body)]
+    assert "1 PAGE, 1 RESOLVED" in shown
+    assert f"*RESOLVED* <{PAGE_URL}|search: over>\nafter 11m · no call failed for 5 minutes · {WHERE}" in shown
+
+
+async def test_an_alert_that_others_posted_shows_what_its_author_wrote(pager: Pager) -> None:
+    one = alert(measured="", errors="", annotations={"description": "The queue is full.", "runbook_url": "ftp://x"})
+
+    alone = await sent(pager, notification(one))
+    group = await sent(pager, notification(one, one))
+
+    assert "The queue is full." in [text for text, _ in texts_of(alone)]
+    assert f"\nThe queue is full. · {WHERE}" in "".join(text for text, _ in texts_of(group))
+    assert "Runbook" not in pressed(alone)
+
+
+async def test_what_another_receiver_did_not_take_says_so_first(pager: Pager) -> None:
+    body = await sent(pager, notification(undelivered="pager: answered 401 <!channel>"))
+
+    assert body["text"] == "PAGE, not delivered to pager: checkout: 9 of 61 Claude calls failed"
+    assert body["blocks"][1]["text"]["text"] == (
+        "*Not delivered where it should have been: pager: answered 401 &lt;!channel&gt;*"
+    )
+
+
+async def test_a_fire_drill_says_first_that_nothing_is_wrong_and_is_not_red(pager: Pager) -> None:
+    body = await sent(pager, notification(test=True))
+
+    assert body["text"] == "FIRE DRILL, nothing is wrong: checkout: 9 of 61 Claude calls failed"
+    assert body["attachments"][0]["color"] == "#36a2eb"
+
+
+async def test_a_repeat_says_for_how_long_and_who_has_it(pager: Pager) -> None:
+    one = alert(acked_by="pat", muted_by="silence 7")
+
+    body = await sent(pager, notification(one, reason="repeat interval elapsed", at=FIRED_AT + 14_533))
+
+    assert body["text"] == "PAGE, still firing after 4h2m: checkout: 9 of 61 Claude calls failed"
+    assert "*State*\nacknowledged by pat, held back by silence 7" in [text for text, _ in texts_of(body)]
+    assert pressed(body) == {"Open": PAGE_URL, "Runbook": "https://wiki.example/claude"}
+
+
+async def test_what_ended_before_it_could_be_told_says_so(pager: Pager) -> None:
+    body = await sent(pager, notification(resolved(), reason="first notification"))
+
+    assert body["text"] == "RESOLVED before it could be told: checkout: 9 of 61 Claude calls failed"
+
+
+@pytest.mark.parametrize("url", ["", "/alerts/1", "https://claxon.example/" + "a" * 3000])
+async def test_an_address_that_slack_would_refuse_is_no_button(pager: Pager, url: str) -> None:
+    body = await sent(pager, notification(alert(url=url, ack_url=url)))
+
+    assert pressed(body) == {"Runbook": "https://wiki.example/claude"}
+    check_limits(body)
 
 
 async def test_channel_and_username_are_sent_only_where_configured(pager: Pager) -> None:
@@ -160,7 +245,8 @@ async def test_what_an_event_says_cannot_command_slack(pager: Pager, evil: str, 
 
 def test_no_text_is_parsed_for_names_and_links() -> None:
     sections = [block for block in blocks_of(message(notification())) if block["type"] != "header"]
-    inner = [each for b in sections for each in (*b.get("fields", []), *b.get("elements", []), b.get("text"))]
+    texts = [b for b in sections if b["type"] in ("section", "context")]
+    inner = [each for b in texts for each in (*b.get("fields", []), *b.get("elements", []), b.get("text"))]
 
     assert all(each["verbatim"] for each in inner if each)
 
@@ -204,6 +290,41 @@ async def test_a_bots_yes_is_a_yes_however_long(pager: Pager, tail: str) -> None
     await sent(pager, notification(), channel="C1", http_config={"authorization": {"credentials": "xoxb-1"}})
 
     assert pager.received[0].headers["authorization"] == "Bearer xoxb-1"
+
+
+async def test_a_bot_posts_with_its_token_to_its_channel(pager: Pager) -> None:
+    pager.answer_with(Reply(body='{"ok":true}'))
+    receiver = build("slack_configs", {"app_url": pager.url, "app_token": "xoxb-1234", "channel": "C1"}, where="test")
+
+    await receiver.send(notification())
+    await receiver.close()
+
+    assert pager.received[0].headers["authorization"] == "Bearer xoxb-1234"
+    assert pager.received[0].json["channel"] == "C1"
+
+
+def test_without_another_address_a_bot_posts_to_slack() -> None:
+    receiver = build("slack_configs", {"app_token": "xoxb-1234", "channel": "C1"}, where="test")
+
+    assert receiver._http._endpoint.url.reveal() == BOT_URL  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({}, "channel: missing: write where the bot posts, such as #oncall or C0AAAAAAA"),
+        ({"channel": "C1", "api_url": "https://x.example"}, "app_token: api_url is set too: keep one of them"),
+        (
+            {"channel": "C1", "http_config": {"authorization": {"credentials": "x"}}},
+            "app_token: http_config authorises too: keep one of them",
+        ),
+    ],
+)
+def test_a_bot_that_cannot_post_is_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(ReceiverConfigError) as caught:
+        build("slack_configs", {"app_token": "xoxb-s3cr3t", **settings}, where="test")
+
+    assert str(caught.value) == f"test: {problem}"
 
 
 async def test_a_message_refused_as_invalid_goes_out_again_as_plain_text(pager: Pager) -> None:
