@@ -34,6 +34,22 @@ def next_attempt(
     return min(due, deadline)
 
 
+def next_probe(*, failures: int, retry_after: float | None, limited: bool, jitter: float) -> float:
+    """Return how many seconds a whole integration is left alone after it took nothing.
+
+    After the first failure it is asked at once with another row, for it may be that
+    row alone; after that with pauses that grow as those of a row do.
+
+    Args:
+        failures: How often in a row it took nothing, >= 1.
+        retry_after: Seconds that it asked us to wait; None if it did not.
+        limited: Whether it wants fewer messages: then there is a pause after the first failure, too.
+        jitter: A random number in [0, 1).
+    """
+    known = failures if limited else failures - 1
+    return max(_backoff(known, jitter) if known else 0.0, retry_after or 0.0)
+
+
 def _backoff(attempts: int, jitter: float) -> float:
     doublings = min(max(attempts - 1, 0), _DOUBLINGS)
     longest = min(FIRST_BACKOFF_S * 2.0**doublings, MAX_BACKOFF_S)

@@ -11,6 +11,8 @@ RUNS = (
     ("benchmarks.ingest", "--zstd"),
     ("benchmarks.page_latency",),
     ("benchmarks.page_latency", "--load", "50000"),
+    ("benchmarks.storm",),
+    ("benchmarks.crash_matrix", "--trials", "10"),
     ("benchmarks.client_overhead",),
     ("benchmarks.engine",),
     ("benchmarks.backtest",),

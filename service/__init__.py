@@ -7,7 +7,7 @@ app           composition root: builds every part, starts and stops them
 clock         the one reader of the wall clock
 decoding      bytes -> events, refusals one by one
 core          the one thread that writes and evaluates, in order
-delivery      outbox -> receivers
+delivery/     outbox -> receivers
 scheduler     APScheduler: ticks, snapshots, pruning
 metrics       every claxon_* metric
 api/          HTTP; storage/ SQLite; receivers/ webhook, PagerDuty, Slack, console

@@ -59,7 +59,8 @@ class Service:
             targets=self._targets,
             steady=clock.monotonic,
         )
-        self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock)
+        fallback = loaded.config.fallback_receiver
+        self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
         self.views = Views(self.core, external_url=url)
         self.intake = Intake()
         self.scheduler = Scheduler()

@@ -21,7 +21,6 @@ from .delivery import Deliverer
 from .difference import Difference, compare, integrations
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure
-from .storage import outbox
 from .views import Views
 
 _log = structlog.get_logger(__name__)
@@ -98,7 +97,7 @@ class Configuration:
     async def begin(self) -> None:
         """Have the core tell and send by what was loaded: it may be another than before the restart."""
         await asyncio.wrap_future(self._core.submit(lambda: self._core.weigh(self._notify_by)))
-        await self._give_up_unknown()
+        await self._deliverer.give_up_unknown()
 
     async def reload(self) -> Difference:
         """Read everything again and put it in force; return what changed.
@@ -140,7 +139,7 @@ class Configuration:
 
         def adopt() -> None:
             self._loaded = loaded
-            former.append(self._deliverer.adopt(receivers))
+            former.append(self._deliverer.adopt(receivers, fallback=loaded.config.fallback_receiver))
             self._notify_by()
             self._show()
 
@@ -158,7 +157,7 @@ class Configuration:
         for receiver in unused:
             await receiver.close()
         await self._deliverer.settle(former[0])
-        await self._give_up_unknown()
+        await self._deliverer.give_up_unknown()
         return difference
 
     def _rules_of(self, loaded: Loaded) -> tuple[Rule, ...]:
@@ -184,12 +183,6 @@ class Configuration:
 
     def _show(self) -> None:
         self._views.external_url, self._views.places = self._url(), self._loaded.rule_places
-
-    async def _give_up_unknown(self) -> None:
-        known = set(self._deliverer.integrations)
-        give_up = self._core.submit(lambda: outbox.fail_unknown(self._core.connection, known, self._clock()))
-        for target in await asyncio.wrap_future(give_up):
-            _log.error("delivery.failed", target=target, error="no such receiver in the configuration any more")
 
 
 def _worth_saying(difference: Difference) -> dict[str, object]:

@@ -134,6 +134,6 @@ async def get_budgets(request: Request) -> Response:
 
 @router.get("/v1/deliveries", dependencies=[_read], summary="Notifications, and how their delivery went")
 async def get_deliveries(request: Request, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
-    """Answer {"deliveries": [...]}, newest first."""
+    """Answer {"deliveries": [...]}, newest first, each with its latest tries and what the vendor said."""
     views = request.app.state.service.views
     return await _told(request, "deliveries", lambda: views.deliveries(limit=limit))

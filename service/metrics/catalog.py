@@ -313,6 +313,18 @@ _DELIVERY = Chapter(
             read=lambda sample: sample.notifications.items(),
         ),
         Metric(
+            name="claxon_pages_handed_over_total",
+            help="Messages with a firing alert that a receiver refused for good and the fallback receiver got instead.",
+            labels=("receiver", "kind"),
+            read=lambda sample: sample.handed_over.items(),
+        ),
+        Metric(
+            name="claxon_pages_lost_total",
+            help="Messages with a firing alert that nobody took: there was no fallback receiver, or it refused, too.",
+            labels=("receiver", "kind"),
+            read=lambda sample: sample.lost.items(),
+        ),
+        Metric(
             name="claxon_outbox_pending",
             help="Notifications that are decided and not delivered yet.",
             read=one(lambda sample: sample.undelivered),

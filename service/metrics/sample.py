@@ -66,6 +66,8 @@ class Sample:
         waiting: What is queued for the core.
         lag_s: How far the engine is behind the clock; None before it was told the time.
         notifications: Attempts to deliver by (receiver, kind, outcome); every outcome is there.
+        handed_over: Messages that went to another receiver, by (receiver, kind) of the one that did not take them.
+        lost: Messages that nobody took, by (receiver, kind).
         undelivered: Notifications in the outbox.
         troubles: Timers that did not run as planned by (timer, trouble).
     """
@@ -85,6 +87,8 @@ class Sample:
     waiting: int
     lag_s: float | None
     notifications: dict[Labels, int]
+    handed_over: dict[Labels, int]
+    lost: dict[Labels, int]
     undelivered: int
     troubles: dict[tuple[str, str], int]
 
@@ -114,6 +118,8 @@ def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler,
         waiting=core.waiting,
         lag_s=lag_s if isfinite(lag_s) else None,
         notifications=_notifications(deliverer),
+        handed_over=_by_receiver(deliverer, deliverer.deliveries.handed_over),
+        lost=_by_receiver(deliverer, deliverer.deliveries.lost),
         undelivered=outbox.pending(core.connection),
         troubles=dict(scheduler.troubles),
     )
@@ -186,6 +192,13 @@ def _notifications(deliverer: Deliverer) -> dict[Labels, int]:
     for (target, outcome), n in dict(deliverer.deliveries.outcomes).items():
         name = (*_receiver_of(target), outcome)
         found[name] = found.get(name, 0) + n
+    return found
+
+
+def _by_receiver(deliverer: Deliverer, counted: dict[str, int]) -> dict[Labels, int]:
+    found: dict[Labels, int] = {_receiver_of(target): 0 for target in deliverer.integrations}
+    for target, n in dict(counted).items():
+        found[_receiver_of(target)] = found.get(_receiver_of(target), 0) + n
     return found
 
 

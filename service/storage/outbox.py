@@ -1,39 +1,72 @@
 """The outbox: what has to be delivered, and how it went. Rows are written with the state change that caused them.
 
-≠ receivers, when a delivery is tried again.
+≠ receivers, when a delivery is tried again, who stands in for whom.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Collection, Iterable
 
 import msgspec
 
+from alerts.merging import merge_all
 from alerts.notification import Notification, Status
+
+from . import attempts
+from .attempts import Attempt
+
+MERGE_BYTES = 8_000_000
+"""No more rows are merged than are so large together, but two always are."""
 
 
 class Delivery(msgspec.Struct, kw_only=True):
-    """One notification to one integration of a receiver.
+    """One message to one integration of a receiver: a row, and those behind it that go with it.
+
+    Attributes:
+        rows: The rows, the oldest first.
+        target: "receiver/kind/index".
+        notification: What to say.
+        begins: Whether a row says that something fires.
+        created_at: When the first was decided, Unix seconds.
+        deadline: Until when it is tried.
+        attempts: How often it was tried before.
+        origin: For which integration this one stands in; "" for itself.
+    """
+
+    rows: list[int]
+    target: str
+    notification: Notification
+    begins: bool
+    created_at: float
+    deadline: float
+    attempts: int
+    origin: str = ""
+
+    @property
+    def id(self) -> int:
+        """The first row, by which the message is known."""
+        return self.rows[0]
+
+
+class DeliveryRow(msgspec.Struct, kw_only=True):
+    """What the page shows of a delivery.
 
     Attributes:
         id: The row.
         target: "receiver/kind/index".
-        notification: What to say.
+        status: firing or resolved.
+        fingerprint: Of the first alert it tells of.
         created_at: When it was decided, Unix seconds.
-        deadline: Until when it is tried.
-        attempts: How often it was tried before.
+        state: pending, delivered, failed or cancelled.
+        attempts: How often it was tried.
+        next_at: When it is tried next.
+        ended_at: When it was delivered or given up.
+        answer: The last thing that was heard of it.
+        merged_into: The row with whose message it went.
+        origin: The integration for which this one stands in; "" for itself.
+        tries: The latest of them, oldest first.
     """
-
-    id: int
-    target: str
-    notification: Notification
-    created_at: float
-    deadline: float
-    attempts: int
-
-
-class DeliveryRow(msgspec.Struct, kw_only=True):
-    """What the page shows of a delivery."""
 
     id: int
     target: str
@@ -45,9 +78,14 @@ class DeliveryRow(msgspec.Struct, kw_only=True):
     next_at: float
     ended_at: float | None
     answer: str
+    merged_into: int | None = None
+    origin: str = ""
+    tries: list[Attempt] = []
 
 
-def add(connection: sqlite3.Connection, target: str, notification: Notification, *, deadline: float) -> None:
+def add(
+    connection: sqlite3.Connection, target: str, notification: Notification, *, deadline: float, origin: str = ""
+) -> None:
     """Add a delivery, inside the transaction of the state change."""
     row = (
         target,
@@ -58,88 +96,172 @@ def add(connection: sqlite3.Connection, target: str, notification: Notification,
         notification.at,
         deadline,
         notification.at,
+        origin,
     )
     connection.execute(
-        "INSERT INTO outbox (target, dedup_key, status, fingerprint, notification, created_at, deadline, next_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO outbox (target, dedup_key, status, fingerprint, notification, created_at, deadline, next_at, "
+        "origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
     )
 
 
-_NEXT = """
-SELECT id, target, notification, created_at, deadline, attempts, next_at, status, dedup_key FROM outbox AS mine
-WHERE state = 'pending' AND target = ? AND NOT EXISTS (
-  SELECT 1 FROM outbox AS earlier
+# ── what is due ───────────────────────────────────────────────────────────────
+
+# Of one key only the first that waits. The index gives them in order, so that few of many are read.
+_HEADS = """
+SELECT id, dedup_key, next_at, deadline, status FROM outbox AS mine INDEXED BY outbox_due
+WHERE target = ? AND state = 'pending' AND deadline <= ? AND NOT EXISTS (
+  SELECT 1 FROM outbox AS earlier INDEXED BY outbox_waiting
   WHERE earlier.target = mine.target AND earlier.dedup_key = mine.dedup_key
     AND earlier.id < mine.id AND earlier.state = 'pending')
-ORDER BY next_at, id LIMIT 1
+ORDER BY next_at, id LIMIT ?
 """
 
 
-def next_due(connection: sqlite3.Connection, target: str, now: float) -> tuple[Delivery | None, float | None]:
-    """Return the delivery that is due to a target, else the instant at which the next one is.
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """The first row of its key that waits."""
 
-    An end is held until its beginning was delivered or given up, and cancelled when it was given up:
-    nobody has to be told of the end of what nobody was told of.
+    id: int
+    dedup_key: str
+    next_at: float
+    deadline: float
+    status: Status
+
+
+def heads(
+    connection: sqlite3.Connection,
+    target: str,
+    *,
+    limit: int,
+    busy: Collection[str] = (),
+    deadline: float = float("inf"),
+) -> list[Head]:
+    """Return the first waiting row of each key but the busy ones, those first that are due first.
+
+    Args:
+        connection: The database.
+        target: "receiver/kind/index".
+        limit: No more than so many.
+        busy: Keys that are left out.
+        deadline: Only those whose deadline is not after this instant.
     """
-    while (row := connection.execute(_NEXT, (target,)).fetchone()) is not None:
-        delivery = Delivery(
-            id=row[0],
-            target=row[1],
-            notification=msgspec.msgpack.decode(row[2], type=Notification),
-            created_at=row[3],
-            deadline=row[4],
-            attempts=row[5],
-        )
-        if row[7] == Status.RESOLVED and _beginning_failed(connection, target, row[8], row[0]):
-            end(connection, delivery.id, state="cancelled", now=now, answer="its beginning was not delivered")
-            continue
-        return (delivery, None) if row[6] <= now else (None, float(row[6]))
-    return None, None
+    rows = connection.execute(_HEADS, (target, deadline, limit + len(busy))).fetchall()
+    found = [Head(id=row[0], dedup_key=row[1], next_at=row[2], deadline=row[3], status=Status(row[4])) for row in rows]
+    return [head for head in found if head.dedup_key not in busy][:limit]
 
 
-def _beginning_failed(connection: sqlite3.Connection, target: str, dedup_key: str, before: int) -> bool:
-    row = connection.execute(
-        "SELECT state FROM outbox WHERE target = ? AND dedup_key = ? AND id < ? ORDER BY id DESC LIMIT 1",
-        (target, dedup_key, before),
-    ).fetchone()
-    return row is not None and row[0] != "delivered"
+def load(connection: sqlite3.Connection, target: str, head: Head, *, pairs: bool) -> Delivery:
+    """Return the message that begins with a row, with all that waits behind it under the same key.
 
-
-def end(connection: sqlite3.Connection, row: int, *, state: str, now: float, answer: str) -> None:
-    """Note that a delivery is over: delivered, failed or cancelled."""
-    connection.execute(
-        "UPDATE outbox SET state = ?, ended_at = ?, answer = ?, attempts = attempts + ? "
-        "WHERE id = ? AND state = 'pending'",
-        (state, now, answer[:500], 0 if state == "cancelled" else 1, row),
+    Args:
+        connection: The database.
+        target: "receiver/kind/index".
+        head: The row.
+        pairs: Only rows of one status go together, so that a beginning is taken before its end.
+    """
+    query = (
+        "SELECT id, notification, created_at, deadline, attempts, origin, status FROM outbox "
+        "INDEXED BY outbox_waiting WHERE target = ? AND dedup_key = ? AND state = 'pending' ORDER BY id"
+    )
+    taken: list[tuple[int, bytes, float, float, int, str, str]] = []
+    size = 0
+    for row in connection.execute(query, (target, head.dedup_key)):
+        size += len(row[1])
+        if (pairs and row[6] != head.status) or (size > MERGE_BYTES and len(taken) > 1):
+            break
+        taken.append(row)
+    _, _, created_at, deadline, tried, origin, _ = taken[0]
+    return Delivery(
+        rows=[row[0] for row in taken],
+        target=target,
+        notification=merge_all([msgspec.msgpack.decode(row[1], type=Notification) for row in taken]),
+        begins=any(row[6] == Status.FIRING for row in taken),
+        created_at=created_at,
+        deadline=deadline,
+        attempts=tried,
+        origin=origin,
     )
 
 
-def defer(connection: sqlite3.Connection, row: int, *, next_at: float, answer: str) -> None:
-    """Note that a delivery failed and when it is tried again."""
+# ── what came of it ───────────────────────────────────────────────────────────
+
+
+def end(
+    connection: sqlite3.Connection, rows: list[int], *, state: str, now: float, answer: str, tried: bool = True
+) -> None:
+    """Note that a message is over: delivered, failed or cancelled; the rows behind the first name it."""
+    first, *others = rows
+    update = (
+        "UPDATE outbox SET state = ?, ended_at = ?, answer = ?, attempts = attempts + ?, merged_into = ? "
+        "WHERE id = ? AND state = 'pending'"
+    )
+    connection.execute(update, (state, now, answer[:500], int(tried), None, first))
+    said = f"with row {first}: {answer}"[:500]
+    connection.executemany(update, [(state, now, said, 0, first, row) for row in others])
+
+
+def defer(connection: sqlite3.Connection, delivery: Delivery, *, next_at: float, answer: str) -> None:
+    """Note that a message was not taken and when it is tried again; what waits behind it is not due before."""
     connection.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_at = ?, answer = ? WHERE id = ? AND state = 'pending'",
-        (next_at, answer[:500], row),
+        (next_at, answer[:500], delivery.id),
+    )
+    connection.execute(
+        "UPDATE outbox SET next_at = max(next_at, ?) WHERE target = ? AND dedup_key = ? AND state = 'pending'",
+        (next_at, delivery.target, delivery.notification.dedup_key),
     )
 
 
-def fail_unknown(connection: sqlite3.Connection, targets: set[str], now: float) -> list[str]:
-    """End the deliveries to integrations that the configuration no longer has; return those."""
-    rows = connection.execute("SELECT DISTINCT target FROM outbox WHERE state = 'pending'").fetchall()
-    gone = sorted({str(row[0]) for row in rows} - targets)
-    for target in gone:
-        connection.execute(
-            "UPDATE outbox SET state = 'failed', ended_at = ?, answer = ? WHERE state = 'pending' AND target = ?",
-            (now, "no such receiver in the configuration any more", target),
-        )
-    return gone
+def targets_waiting(connection: sqlite3.Connection) -> list[str]:
+    """Return every integration for which something waits."""
+    rows = connection.execute("SELECT DISTINCT target FROM outbox WHERE state = 'pending' ORDER BY target")
+    return [str(row[0]) for row in rows]
+
+
+def is_open(connection: sqlite3.Connection, delivery: Delivery) -> bool:
+    """Whether an integration was told that something fires under the key of a message, and not yet that it ended.
+
+    What it was told so long ago that nothing is known of it counts as told; but who stands in
+    was told nothing before.
+    """
+    rows = connection.execute(
+        "SELECT state, status FROM outbox WHERE target = ? AND dedup_key = ? AND id < ? ORDER BY id DESC",
+        (delivery.target, delivery.notification.dedup_key, delivery.id),
+    )
+    known = bool(delivery.origin)
+    for state, status in rows:
+        known = True
+        if state == "delivered":
+            return bool(status == Status.FIRING)
+    return not known
+
+
+# ── the past ──────────────────────────────────────────────────────────────────
 
 
 def receivers_of(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> list[str]:
     """Return the receivers that were, or are to be, told that an episode of an alert fires."""
-    query = "SELECT target FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ? ORDER BY id"
+    query = (
+        "SELECT target FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ? AND origin = '' ORDER BY id"
+    )
     targets = [str(row[0]) for row in connection.execute(query, (fingerprint, dedup_key, Status.FIRING.value))]
     return list(dict.fromkeys(target.rsplit("/", 2)[0] for target in targets))
+
+
+def standing(connection: sqlite3.Connection, target: str, *, ended_after: float) -> list[bytes]:
+    """Return the last thing an integration was told under each key: what fires, and what ended after an instant.
+
+    As notifications in MessagePack, in the order of their rows. What has news waiting is left out.
+    """
+    query = """
+        SELECT notification FROM outbox AS last
+        WHERE id IN (SELECT max(id) FROM outbox WHERE target = ? AND state = 'delivered' GROUP BY dedup_key)
+        AND (status = ? OR ended_at > ?) AND NOT EXISTS (
+          SELECT 1 FROM outbox AS news INDEXED BY outbox_waiting
+          WHERE news.target = last.target AND news.dedup_key = last.dedup_key AND news.state = 'pending')
+        ORDER BY id
+    """
+    return [row[0] for row in connection.execute(query, (target, Status.FIRING.value, ended_after))]
 
 
 def shift(connection: sqlite3.Connection, by_s: float) -> None:
@@ -155,17 +277,47 @@ def pending(connection: sqlite3.Connection) -> int:
     return int(connection.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()[0])
 
 
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """What waits for one integration.
+
+    Attributes:
+        count: How many rows.
+        oldest_at: When the first was decided, Unix seconds.
+        tries: How often the row was tried that was tried most.
+    """
+
+    count: int
+    oldest_at: float
+    tries: int
+
+
+def waiting(connection: sqlite3.Connection, target: str) -> Waiting:
+    """Return what waits for one integration; with 0 rows the other numbers say nothing."""
+    count, oldest_at, tries = connection.execute(
+        "SELECT count(*), coalesce(min(created_at), 0), coalesce(max(attempts), 0) FROM outbox INDEXED BY outbox_due "
+        "WHERE target = ? AND state = 'pending'",
+        (target,),
+    ).fetchone()
+    return Waiting(count=count, oldest_at=oldest_at, tries=tries)
+
+
 def recent(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[DeliveryRow]:
     """Return deliveries, newest first, of one alert or of all."""
     where, values = ("WHERE fingerprint = ?", [fingerprint]) if fingerprint is not None else ("", [])
-    query = (
-        "SELECT id, target, status, fingerprint, created_at, state, attempts, next_at, ended_at, answer "  # noqa: S608
-        f"FROM outbox {where} ORDER BY id DESC LIMIT ?"
-    )
-    names = DeliveryRow.__struct_fields__
-    return [DeliveryRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, (*values, limit))]
+    names = DeliveryRow.__struct_fields__[:-1]
+    query = f"SELECT {', '.join(names)} FROM outbox {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
+    rows = [DeliveryRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, (*values, limit))]
+    tries = attempts.of_rows(connection, _ids(rows))
+    for row in rows:
+        row.tries = tries[row.id]
+    return rows
+
+
+def _ids(rows: Iterable[DeliveryRow]) -> list[int]:
+    return [row.id for row in rows]
 
 
 def prune(connection: sqlite3.Connection, before: float) -> None:
-    """Delete deliveries that ended before an instant."""
+    """Delete deliveries that ended before an instant, and their tries."""
+    attempts.prune(connection, before)
     connection.execute("DELETE FROM outbox WHERE ended_at < ?", (before,))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.retries import MAX_BACKOFF_S, next_attempt
+from alerts.retries import MAX_BACKOFF_S, next_attempt, next_probe
 
 NOON = 1_790_000_000.0
 DAY = 86_400.0
@@ -151,3 +151,29 @@ def test_one_more_failure_never_means_an_earlier_try(attempts: int, jitter: floa
     assert before is not None
     assert now is not None
     assert before <= now
+
+
+# ── a whole integration ───────────────────────────────────────────────────────
+
+
+def pause(failures: int, *, retry_after: float | None = None, limited: bool = False) -> float:
+    """How long an integration is left alone that failed so often in a row."""
+    return next_probe(failures=failures, retry_after=retry_after, limited=limited, jitter=ALMOST_ONE)
+
+
+def test_after_one_failure_an_integration_is_asked_at_once_for_it_may_be_that_row_alone() -> None:
+    assert pause(1) == 0.0
+
+
+@pytest.mark.parametrize(("failures", "longest"), [(2, 1), (3, 2), (4, 4), (9, 128), (11, 300), (1000, 300)])
+def test_then_with_pauses_that_double_from_a_second_to_five_minutes(failures: int, longest: int) -> None:
+    assert pause(failures) == pytest.approx(longest, rel=0.001)
+
+
+def test_who_wants_fewer_messages_is_left_alone_from_the_first_time_on() -> None:
+    assert pause(1, limited=True) == pytest.approx(1.0, rel=0.001)
+
+
+def test_an_integration_is_left_alone_for_as_long_as_it_asks() -> None:
+    assert pause(1, retry_after=30.0, limited=True) == 30.0
+    assert pause(12, retry_after=30.0) == pytest.approx(MAX_BACKOFF_S, rel=0.001)

@@ -293,6 +293,11 @@ def test_a_sample_does_not_move_while_it_is_rendered(bench: Bench) -> None:
         (lambda b: setattr(b.core.engine.state, "overflowed", 1), "claxon_keys_overflowed_total"),
         (lambda b: b.scheduler.troubles.update({("evaluate", "error"): 1}), "claxon_scheduler_troubles_total"),
         (lambda b: b.deliverer.deliveries.count("a/b/console/0", "timeout"), "claxon_notifications_total"),
+        (
+            lambda b: b.deliverer.deliveries.give_up("a/b/console/0", handed_over=True),
+            "claxon_pages_handed_over_total",
+        ),
+        (lambda b: b.deliverer.deliveries.give_up("a/b/console/0", handed_over=False), "claxon_pages_lost_total"),
         (lambda b: b.core.submit(int), "claxon_queue_length"),
     ],
 )

@@ -8,7 +8,7 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -59,14 +59,15 @@ class Received(NamedTuple):
 class Pager:
     """Use as a context manager; `url` is where to post, `received` what came, in order.
 
-    It answers 200 "ok" until told otherwise by `answer_with`.
+    It answers 200 "ok" until told otherwise by `answer_with`, or what `answer` says to each request.
     """
 
-    def __init__(self, *answers: Reply | int) -> None:
+    def __init__(self, *answers: Reply | int, answer: Callable[[Received], Reply] | None = None) -> None:
         self.received: list[Received] = []
         self._script: list[Reply] = []
         self._changed = threading.Condition()
         self._closing = threading.Event()
+        self._answer = answer
         self._server = _Server(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self.answer_with(*(answers or (Reply(),)))
@@ -107,7 +108,9 @@ class Pager:
         with self._changed:
             self.received.append(one)
             self._changed.notify_all()
-            return self._script.pop(0) if len(self._script) > 1 else self._script[0]
+            if self._answer is None:
+                return self._script.pop(0) if len(self._script) > 1 else self._script[0]
+        return self._answer(one)
 
 
 class _Server(ThreadingHTTPServer):

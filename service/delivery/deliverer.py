@@ -1,0 +1,145 @@
+"""Deliverer: a worker for each integration of the configuration.
+
+≠ rules, vendors' formats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import structlog
+
+from alerts.notification import Notification, Status
+
+from .. import clock as clocks
+from ..core import Core
+from ..receivers import Receiver
+from ..storage import stand_ins
+from .deliveries import Deliveries
+from .desk import UNKNOWN, Desk, receiver_of
+from .failing import Failing, failing
+from .worker import Worker
+
+_LAST_WORDS_S = 2.0
+"""How long a service that ends waits for what is on its way: what is cut off is sent again."""
+
+_log = structlog.get_logger(__name__)
+
+
+class Deliverer:
+    """Sends what the outbox holds, at least once, until each row's deadline."""
+
+    def __init__(
+        self,
+        core: Core,
+        receivers: dict[str, Receiver],
+        *,
+        clock: Callable[[], float],
+        fallback: str = "",
+        steady: Callable[[], float] = clocks.monotonic,
+    ) -> None:
+        """Take the parts over.
+
+        Args:
+            core: Owns the outbox.
+            receivers: Who is sent to, by "receiver/kind/index", in the order of the configuration.
+            clock: Unix seconds.
+            fallback: The receiver that gets what another one refused; "" is the first other one.
+            steady: Seconds that never jump.
+        """
+        self._core = core
+        self._receivers = receivers
+        self._desk = Desk(core, receivers, fallback=fallback, clock=clock, steady=steady)
+        self._workers: dict[str, Worker] = {}
+
+    @property
+    def deliveries(self) -> Deliveries:
+        """How deliveries ended."""
+        return self._desk.deliveries
+
+    @property
+    def receivers(self) -> dict[str, Receiver]:
+        """Who is sent to, by "receiver/kind/index"."""
+        return self._receivers
+
+    @property
+    def integrations(self) -> tuple[str, ...]:
+        """Every "receiver/kind/index" of the configuration."""
+        return tuple(self._receivers)
+
+    def targets(self, notification: Notification) -> list[str]:
+        """Return the integrations that a notification goes to; runs in the core's thread."""
+        return [
+            target
+            for target, receiver in self._receivers.items()
+            if receiver_of(target) == notification.receiver and self._wants(target, receiver, notification)
+        ]
+
+    def _wants(self, target: str, receiver: Receiver, notification: Notification) -> bool:
+        if notification.status is Status.RESOLVED and not receiver.send_resolved:
+            # It is not told of ends, but who stands in for it may want to be.
+            return bool(stand_ins.who_began(self._core.connection, target, notification.dedup_key))
+        return notification.send_resolved in (None, receiver.send_resolved)
+
+    def failing(self) -> list[Failing]:
+        """Return the integrations that do not take what they are sent; runs in the core's thread."""
+        return failing(self._core.connection, self._receivers, now=self._desk.clock())
+
+    def start(self) -> None:
+        """Start the workers on the running event loop."""
+        loop = asyncio.get_running_loop()
+        self._core.on_outbox = partial(_wake_from_thread, loop, self.wake)
+        self._employ()
+
+    async def stop(self) -> None:
+        """Stop the workers; what is not delivered stays in the outbox."""
+        await asyncio.gather(*(worker.end(within=_LAST_WORDS_S) for worker in self._workers.values()))
+        await self._desk.notes.stop(within=_LAST_WORDS_S)
+        for receiver in self._receivers.values():
+            await receiver.close()
+
+    def wake(self) -> None:
+        """Have every worker look at the outbox now."""
+        for worker in self._workers.values():
+            worker.wake.set()
+
+    @property
+    def alive(self) -> bool:
+        """Whether every worker runs."""
+        return not any(worker.task.done() for worker in self._workers.values())
+
+    # ── other receivers ───────────────────────────────────────────────────────
+
+    def adopt(self, receivers: dict[str, Receiver], *, fallback: str) -> dict[str, Receiver]:
+        """Send to these from now on, and return those so far; any thread may. `settle` follows."""
+        before, self._receivers = self._receivers, receivers
+        self._desk.receivers, self._desk.fallback = receivers, fallback
+        return before
+
+    async def settle(self, before: dict[str, Receiver]) -> None:
+        """Have a worker for each receiver, and let go of those that are not sent to any more."""
+        self._employ()
+        gone = [self._workers.pop(target) for target in before.keys() - self._receivers.keys()]
+        await asyncio.gather(*(worker.end() for worker in gone))
+        for target, receiver in before.items():
+            if self._receivers.get(target) is not receiver:
+                if (worker := self._workers.get(target)) is not None:
+                    await worker.let_go(receiver)
+                await receiver.close()
+
+    async def give_up_unknown(self) -> None:
+        """Give up, loudly, what waits for integrations that are not there any more; who stands in gets it."""
+        for target in await self._desk.in_core(self._desk.give_up_unknown):
+            _log.error("delivery.failed", target=target, error=UNKNOWN)
+
+    def _employ(self) -> None:
+        for target in self._receivers:
+            if target not in self._workers:
+                self._workers[target] = Worker(target, self._desk)
+
+
+def _wake_from_thread(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(wake)
