@@ -4,6 +4,8 @@ ValueError
 └── ConfigError      one problem, *where: value: remedy*
     ├── MatcherError
     ├── DurationError
+    ├── SilenceError
+    ├── AlertError
     └── RuleError
 """
 
@@ -24,6 +26,14 @@ class MatcherError(ConfigError):
 
 class DurationError(ConfigError):
     """A duration that cannot be read."""
+
+
+class SilenceError(ConfigError):
+    """A silence that cannot be put in force."""
+
+
+class AlertError(ConfigError):
+    """A posted alert that cannot be taken."""
 
 
 class RuleError(ConfigError):

@@ -52,9 +52,10 @@ def place_of(labels: Labels) -> Place:
 
 
 def is_symptom(alert: Alert, symptoms: frozenset[str]) -> bool:
-    """Whether an alert is a page that may be one with others; one of no app stands for itself."""
+    """Whether an alert of a rule is a page that may be one with others; one of no app stands for itself."""
     labels = alert.labels
-    return labels["alertname"] in symptoms and labels.get("severity") == "page" and bool(labels.get("app"))
+    named = bool(alert.rule) and labels["alertname"] in symptoms
+    return named and labels.get("severity") == "page" and bool(labels.get("app"))
 
 
 def closing(incident: Incident, last: AlertMessage) -> AlertMessage:

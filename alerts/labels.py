@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import TypeAlias
 
 Labels: TypeAlias = dict[str, str]
@@ -25,8 +26,14 @@ def fingerprint(labels: Mapping[str, str]) -> str:
         Prometheus common/model, the FNV-1a hash of a LabelSet: name, 0xFF,
         value, 0xFF for each label in the order of names.
     """
+    return _digest(tuple(sorted(labels.items())))
+
+
+# Whoever posts alerts posts the same ones again and again.
+@lru_cache(maxsize=16_384)
+def _digest(labels: tuple[tuple[str, str], ...]) -> str:
     digest = _OFFSET
-    for name in sorted(labels):
-        for byte in b"%b\xff%b\xff" % (name.encode(), labels[name].encode()):
+    for name, value in labels:
+        for byte in b"%b\xff%b\xff" % (name.encode(), value.encode()):
             digest = ((digest ^ byte) * _PRIME) & _MASK
     return f"{digest:016x}"

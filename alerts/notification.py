@@ -20,6 +20,16 @@ class Status(StrEnum):
     RESOLVED = "resolved"
 
 
+class NotifyReason(StrEnum):
+    """Why something is told now, in Alertmanager's words (`notification_reason`)."""
+
+    FIRST = "first notification"
+    NEW = "new alerts added"
+    SOME_RESOLVED = "some alerts resolved"
+    RESOLVED = "all alerts resolved"
+    REPEAT = "repeat interval elapsed"
+
+
 class AlertMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One alert as a page tells it.
 
@@ -122,5 +132,7 @@ def facts(message: AlertMessage) -> Labels:
         "acknowledge": message.ack_url,
         "rule_hash": message.rule_hash,
         "resolve_reason": message.resolve_reason,
+        "acknowledged_by": message.acked_by,
+        "muted_by": message.muted_by,
     }
     return {name: text for name, text in told.items() if text} | message.annotations

@@ -1,83 +1,70 @@
-"""Notifier: which alerts are told to whom, once an episode.
+"""Notifier: which alerts are told to whom, when, and what holds them back. Deterministic: the time is an argument.
 
 ≠ how a condition is found, how a message is delivered.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import groupby
+from math import inf
 from operator import attrgetter
 
-import msgspec
-
+from .alone import Alone
 from .decisions import Decision, Transition, What
-from .incidents import SYMPTOMS, Incident, Place, closing, is_symptom, place_of
-from .inhibition import Inhibition, InhibitRule
-from .labels import Labels
-from .lifecycle import Alert, Change, State
-from .notification import AlertMessage, Notification, Status, facts
+from .desk import Desk, Find
+from .errors import AlertError
+from .escalations import Escalations
+from .groups import Groups
+from .inhibition import InhibitRule
+from .lifecycle import Alert, Change
+from .notification import Notification
+from .notifier_state import Ack, NotifierState
+from .notifier_state import Told as TellingOf
+from .policy import Policy
+from .posts import Posts
+from .received import Posted
 from .routes import Route
 from .rules import Rule
-from .wording import message
+from .silence_book import SilenceBook
+from .silences import Silence
+from .timers import Timer, Timers
 
-FIRST = "first notification"
-RESOLVED = "all alerts resolved"
+__all__ = ["Notifier", "NotifierState", "Told"]
 
+QUIET_S = 60.0
+"""Time intervals begin and end at whole minutes."""
 
-class Told(msgspec.Struct):
-    """Who was told of an alert's episode."""
-
-    episode: int
-    receivers: list[str]
-
-
-class NotifierState(msgspec.Struct):
-    """What the notifier remembers.
-
-    Attributes:
-        firing: Alerts that fire, by fingerprint, as they were when they began, or held again.
-        kept: Those of them whose condition has stopped holding.
-        told: Who was told, by fingerprint.
-        held_back: Whom an inhibition or an open page holds back, with the cause's, or the told alert's, fingerprint.
-        incidents: The open pages that speak for several alerts, by the fingerprint of the one that was told.
-    """
-
-    firing: dict[str, Alert] = msgspec.field(default_factory=dict)
-    kept: set[str] = msgspec.field(default_factory=set)
-    told: dict[str, Told] = msgspec.field(default_factory=dict)
-    held_back: dict[str, str] = msgspec.field(default_factory=dict)
-    incidents: dict[str, Incident] = msgspec.field(default_factory=dict)
+Told = tuple[list[Notification], list[Decision]]
 
 
 class Notifier:
-    """Turns the alerts as they are into the notifications that are due; deterministic, like the engine."""
+    """Turns the alerts as they are into the notifications that are due."""
 
     def __init__(
         self,
-        route: Route,
-        inhibit_rules: Iterable[InhibitRule],
+        route: Route | None = None,
+        inhibit_rules: Iterable[InhibitRule] | None = None,
         *,
-        external_url: str,
+        external_url: str = "",
         state: NotifierState | None = None,
-        symptoms: frozenset[str] = SYMPTOMS,
+        policy: Policy | None = None,
     ) -> None:
         """Begin, or go on where a state was taken.
 
         Args:
-            route: Who is told of what.
+            route: Who is told of what, where no policy is given.
             inhibit_rules: Which alert mutes which.
             external_url: Where people reach this Claxon.
             state: What another notifier remembered; it is used, not copied.
-            symptoms: The pages of one app that are one page while they overlap, by `alertname`.
+            policy: All of it, and more.
         """
-        self.symptoms = symptoms
-        self.route = route
-        self.inhibit_rules = tuple(inhibit_rules)
-        self.external_url = external_url
+        if policy is None:
+            policy = Policy(route=route or Route(receiver="console"), external_url=external_url)
+            if inhibit_rules is not None:
+                policy = Policy(route=policy.route, inhibit_rules=tuple(inhibit_rules), external_url=external_url)
+        self.policy = policy
         self.state = state if state is not None else NotifierState()
-        self._due: list[Notification] = []
-        self._decisions: list[Decision] = []
 
     @property
     def state(self) -> NotifierState:
@@ -87,20 +74,30 @@ class Notifier:
     @state.setter
     def state(self, state: NotifierState) -> None:
         self._state = state
-        self._inhibition = Inhibition(self.inhibit_rules, state.firing.values())
-        # Of thousands that fire, few are not told of: only those are weighed at each instant.
-        self._untold = dict.fromkeys(name for name in state.firing if name not in state.told)
-        self._open: dict[Place, list[Incident]] = {}
-        for incident in state.incidents.values():
-            self._open.setdefault(place_of(incident.labels), []).append(incident)
+        self._desk = Desk(self.policy, state)
+        self._groups = Groups(self._desk)
+        self._alone = Alone(self._desk, self._groups)
+        self._escalations = Escalations(self._desk, self._alone)
+        self._timers = Timers()
+        self._posts = Posts(self._desk, self._timers)
+        self._silences = SilenceBook(self._desk, self._timers)
+        for name in {*state.firing, *state.received, *state.acks, *state.told, *state.escalations}:
+            self._wind(name)
+        for name, group in state.groups.items():
+            self._timers.set(Timer.GROUP, name, group.next_at)
+        self._quiet_at = -inf
+        # Up to when all that was due is done; after a restart nobody knows.
+        self._done_until = -inf
 
-    def step(
-        self,
-        transitions: Iterable[Transition],
-        rules: Mapping[str, Rule],
-        find: Callable[[str], Alert | None],
-    ) -> tuple[list[Notification], list[Decision]]:
-        """Return what is to be told, and why.
+    @property
+    def desk(self) -> Desk:
+        """What holds an alert back, for who asks."""
+        return self._desk
+
+    # ── what happens ──────────────────────────────────────────────────────────
+
+    def step(self, transitions: Iterable[Transition], rules: Mapping[str, Rule], find: Find) -> Told:
+        """Return what is to be told because alerts changed, and why.
 
         Transitions of one instant are weighed together, so that a cause and its
         symptom, or two symptoms, that begin at once make one page, and so that it
@@ -111,215 +108,315 @@ class Notifier:
             rules: By id.
             find: The alert with a fingerprint as it is now, for what a page says.
         """
-        self._due, self._decisions = [], []
+        self._desk.begin(rules, find)
+        self._take(transitions)
+        return self._done()
+
+    def tick(self, now: float, rules: Mapping[str, Rule], find: Find) -> Told:
+        """Return what is to be told because time went on: timers, posted alerts that end, silences, escalations."""
+        self._desk.begin(rules, find)
+        self._run(now)
+        return self._done()
+
+    def weigh(self, rules: Mapping[str, Rule], find: Find, now: float) -> Told:
+        """Return what is to be told of alerts that fire already, after routes or inhibit rules have changed."""
+        self._desk.begin(rules, find)
+        self._settle(now)
+        return self._done()
+
+    def _take(self, transitions: Iterable[Transition]) -> None:
         for at, group in groupby(transitions, key=attrgetter("at")):
+            self._run(at)
             changed = list(group)
             for transition in changed:
                 self._apply(transition)
-            self._gather()
+            self._alone.gather()
             for transition in changed:
                 if transition.change is Change.RESOLVED:
-                    self._end(transition.alert, rules, at)
+                    self._end(transition.alert, at)
                 elif transition.change is Change.FIRED:
-                    self._begin_again(transition.alert, at)
-            self._begin_all(rules, find, at)
-        return self._due, self._decisions
+                    self._alone.begin_again(transition.alert, at)
+            self._settle(at)
 
-    def weigh(
-        self, rules: Mapping[str, Rule], find: Callable[[str], Alert | None], now: float
-    ) -> tuple[list[Notification], list[Decision]]:
-        """Return what is to be told of alerts that fire already, after routes or inhibit rules have changed."""
-        self._due, self._decisions = [], []
-        self._begin_all(rules, find, now)
-        return self._due, self._decisions
-
-    def adopt(
-        self, route: Route, inhibit_rules: Iterable[InhibitRule], *, external_url: str, receivers: Iterable[str]
-    ) -> None:
-        """Take over another configuration.
-
-        An alert of which only receivers were told that are gone is told anew when it is
-        weighed next: nobody who is there now knows of it.
-        """
-        self.route, self.inhibit_rules, self.external_url = route, tuple(inhibit_rules), external_url
-        there = set(receivers)
-        told = self.state.told
-        for name in [name for name in told if told[name].receivers and there.isdisjoint(told[name].receivers)]:
-            del told[name]
-            self.state.incidents.pop(name, None)
-        self.state = self._state
-
-    def correct(self, alert: Alert, *, episode: int, receivers: list[str]) -> None:
-        """Take over who was told of an alert's episode in truth; with nobody, it is not told yet."""
-        told = self.state.told
-        name = alert.fingerprint
-        if name not in self.state.firing or alert.episode != episode:
-            return
-        if not receivers:
-            told.pop(name, None)
-            self.state.incidents.pop(name, None)
-        elif name not in told or told[name].receivers != receivers:
-            told[name] = Told(episode=episode, receivers=receivers)
-            self.state.held_back.pop(name, None)
-            self._open_page(alert, receivers)
-        self.state = self._state
+    def _settle(self, now: float) -> None:
+        """Tell of all that may be told, and look at the groups that are due."""
+        before = len(self._desk.due)
+        self._alone.begin_all(now)
+        self._look_at_groups(now)
+        for notification in self._desk.due[before:]:
+            for told in notification.alerts:
+                alert = self._state.firing.get(told.fingerprint)
+                if alert is not None:
+                    self._escalations.begin(alert, now)
+                    self._wind(told.fingerprint)
 
     def _apply(self, transition: Transition) -> None:
         alert = transition.alert
         name = alert.fingerprint
+        state = self._state
         if transition.change is Change.KEPT:
-            self.state.kept.add(name)
+            state.kept[name] = True
             return
-        self.state.kept.discard(name)
+        state.kept.take(name)
         if transition.change in (Change.FIRED, Change.HELD):
-            self.state.firing[name] = alert
-            self._inhibition.add(alert)
-            if name not in self.state.told:
-                self._untold[name] = None
+            self._desk.fires(alert)
+            self._alone.fired(alert)
+            self._groups.fired(alert, transition.at)
         elif transition.change is Change.RESOLVED:
-            self.state.firing.pop(name, None)
-            self.state.held_back.pop(name, None)
-            self._inhibition.discard(alert)
-            self._untold.pop(name, None)
+            self._desk.is_over(alert)
 
-    def _begin_all(self, rules: Mapping[str, Rule], find: Callable[[str], Alert | None], now: float) -> None:
-        for name in list(self._untold):
-            self._begin(self.state.firing[name], rules, find, now)
-
-    def _begin(self, alert: Alert, rules: Mapping[str, Rule], find: Callable[[str], Alert | None], now: float) -> None:
+    def _end(self, alert: Alert, now: float) -> None:
         name = alert.fingerprint
-        # What was held back while it held, and is over when its cause is, is news to nobody.
-        if name in self.state.kept:
+        over = self._desk.say(alert)
+        if self._groups.ended(alert, now) and name not in self._state.firing:
+            self._state.ended[name] = over
+        self._alone.end(alert, over, now)
+        self._escalations.end(over, now)
+        if name not in self._state.firing:
+            self._state.acks.take(name)
+
+    def _done(self) -> Told:
+        return self._desk.due, self._desk.decisions
+
+    # ── timers ────────────────────────────────────────────────────────────────
+
+    def _run(self, until: float) -> None:
+        """Do what is due up to an instant, in order."""
+        if self._has_intervals() and until // QUIET_S != self._quiet_at // QUIET_S:
+            self._quiet_at = until
+            self._timers.set(Timer.QUIET, "", until)
+        while (due := self._timers.pop(until)) is not None:
+            at, timer, name = due
+            self._fire(timer, name, until if self._done_until == -inf else max(at, self._done_until))
+        self._done_until = max(until, self._done_until)
+
+    def _has_intervals(self) -> bool:
+        return bool(self.policy.time_intervals) and bool(self._alone.untold)
+
+    def _fire(self, timer: Timer, name: str, at: float) -> None:
+        match timer:
+            case Timer.POSTED:
+                self._end_posted(name, at)
+            case Timer.ACK:
+                self._end_ack(name, at)
+            case Timer.SILENCE:
+                self._silence_turns(name, at)
+            case Timer.QUIET:
+                self._settle(at)
+            case Timer.GROUP:
+                self._groups.changed.add(name)
+                self._settle(at)
+            case Timer.REPEAT:
+                self._alone.repeat(name, at)
+                self._wind(name)
+            case Timer.ESCALATION:
+                self._escalations.step(name, at)
+                self._wind(name)
+
+    def _wind(self, name: str) -> None:
+        """Set the timers of an alert anew."""
+        state = self._state
+        known = state.received.get(name)
+        if known is not None and name in state.firing:
+            self._timers.set(Timer.POSTED, name, known.ends_at)
+        ack = state.acks.get(name)
+        self._timers.set(Timer.ACK, name, ack.until if ack is not None else None)
+        self._timers.set(Timer.REPEAT, name, self._alone.next_at(name))
+        self._timers.set(Timer.ESCALATION, name, self._escalations.next_at(name))
+
+    def _look_at_groups(self, now: float) -> None:
+        """Look at the groups that need not wait, for what they say belongs to this instant; wake the others later."""
+        while self._groups.changed:
+            key = min(self._groups.changed)
+            self._groups.changed.discard(key)
+            group = self._state.groups.get(key)
+            if group is None:
+                continue
+            if group.next_at <= now:
+                self._groups.look(key, now)
+                # A group without an interval must not be looked at for ever.
+                self._groups.changed.discard(key)
+                group = self._state.groups.get(key)
+            if group is not None:
+                self._timers.set(Timer.GROUP, key, group.next_at)
+
+    # ── posted alerts ─────────────────────────────────────────────────────────
+
+    def post(
+        self, posted: Iterable[Posted], now: float, rules: Mapping[str, Rule], find: Find
+    ) -> tuple[Told, list[str]]:
+        """Take alerts that somebody posted; return what is to be told, and what was wrong with those not taken.
+
+        Raises nothing: what is right is taken.
+        """
+        self._desk.begin(rules, find)
+        self._run(now)
+        wrong: list[str] = []
+        changes: list[Transition] = []
+        for one in posted:
+            try:
+                change = self._posts.take(one, now)
+            except AlertError as fault:
+                wrong.append(str(fault))
+                continue
+            if change is not None:
+                changes.append(change)
+        self._take(changes)
+        return self._done(), wrong
+
+    def _end_posted(self, name: str, at: float) -> None:
+        ended = self._posts.over(name, at)
+        if ended is not None:
+            self._apply(Transition(change=Change.RESOLVED, at=at, alert=ended))
+            self._end(ended, at)
+            self._settle(at)
+
+    # ── people ────────────────────────────────────────────────────────────────
+
+    def acknowledge(self, name: str, *, by: str, now: float) -> Alert | None:
+        """Note who looks after an alert; None if it does not fire. A page's acknowledgement expires."""
+        alert = self._state.firing.get(name)
+        if alert is None:
+            return None
+        expires = self.policy.ack_expires_s if alert.labels.get("severity") in ("page", "critical") else 0.0
+        self._state.acks[name] = Ack(episode=alert.episode, by=by, at=now, until=now + expires if expires else None)
+        self._wind(name)
+        return alert
+
+    def unacknowledge(self, name: str, now: float, rules: Mapping[str, Rule], find: Find) -> Told:
+        """Note that nobody looks after an alert any more: those who were told of it are told again."""
+        self._desk.begin(rules, find)
+        self._end_ack(name, now, at_once=True)
+        return self._done()
+
+    def _end_ack(self, name: str, now: float, *, at_once: bool = False) -> None:
+        ack, alert = self._state.acks.get(name), self._state.firing.get(name)
+        if ack is None or (not at_once and (ack.until is None or ack.until > now)):
             return
-        source = self._inhibition.source_of(alert, before=self.state.held_back.get(name))
-        if source is not None:
-            self._hold_back(alert, source.fingerprint, source.labels["alertname"], now)
+        self._state.acks.take(name)
+        if alert is None:
             return
-        incident = self._incident_of(alert)
-        if incident is not None:
-            self._hold_back(alert, incident.lead, f"the open page of {incident.labels['alertname']}", now)
-            return
-        self.state.held_back.pop(name, None)
-        self._untold.pop(name, None)
-        receivers = self.route.receivers(alert.labels)
-        self.state.told[name] = Told(episode=alert.episode, receivers=receivers)
-        self._open_page(alert, receivers)
-        # The page says what is; the ledger what was when the alert changed last, however late a step comes.
-        self._decisions.append(_row(What.NOTIFIED, alert, now, note=f"{FIRST}: {', '.join(receivers)}"))
-        current = _latest(alert, find(name))
-        self._tell(message(current, rules[alert.rule], external_url=self.external_url), receivers, now, FIRST)
+        self._desk.note(What.ACK_EXPIRED, alert, now, note=f"of {ack.by}: it still fires")
+        self._alone.due_now(name, now)
+        self._groups.due_now(name, now)
+        self._alone.repeat(name, now)
+        self._wind(name)
+        self._settle(now)
 
-    def _begin_again(self, alert: Alert, now: float) -> None:
-        """Note that an alert fires anew while the page of its earlier episode is open."""
-        told = self.state.told.get(alert.fingerprint)
-        if told is not None and told.episode != alert.episode:
-            note = f"by its own open page, of episode {told.episode}"
-            self._decisions.append(_row(What.INHIBITED, alert, now, note=note))
+    def silence(self, silence: Silence, now: float, rules: Mapping[str, Rule], find: Find) -> Told:
+        """Put a silence, new or changed or expired, in force."""
+        self._desk.begin(rules, find)
+        self._silences.put(silence, now)
+        self._settle(now)
+        return self._done()
 
-    def _hold_back(self, alert: Alert, source: str, named: str, now: float) -> None:
-        if self.state.held_back.get(alert.fingerprint) != source:
-            self.state.held_back[alert.fingerprint] = source
-            self._decisions.append(_row(What.INHIBITED, alert, now, note=f"by {named} {source}"))
+    def put_back(self, name: str, before: Silence | None) -> None:
+        """Take back what was last done to a silence."""
+        self._silences.put_back(name, before)
 
-    def _end(self, alert: Alert, rules: Mapping[str, Rule], now: float) -> None:
-        name = alert.fingerprint
-        for incident in self._open.get(place_of(alert.labels), ()):
-            if name in incident.firing:
-                over = message(alert, rules[alert.rule], external_url=self.external_url)
-                self._leave(incident, alert, over, now)
-                return
-        told = self.state.told.pop(name, None)
-        if told is not None:
-            self._decisions.append(_row(What.NOTIFIED, alert, now, note=f"{RESOLVED}: {', '.join(told.receivers)}"))
-            over = message(alert, rules[alert.rule], external_url=self.external_url)
-            self._tell(over, told.receivers, now, RESOLVED)
+    def _silence_turns(self, name: str, now: float) -> None:
+        notice = self._silences.turn(name, now)
+        change = self._posts.take(notice, now) if notice is not None else None
+        if change is not None:
+            self._apply(change)
+        self._settle(now)
 
-    # ── one page for one incident ─────────────────────────────────────────────
+    def forget_old(self, now: float) -> None:
+        """Forget posted alerts that have ended, and silences that ended long ago."""
+        self._posts.forget_old(now)
+        self._silences.forget_old(now)
 
-    def _open_page(self, alert: Alert, receivers: list[str]) -> None:
-        """Let a symptom that is told of speak for those that overlap with it."""
-        if not is_symptom(alert, self.symptoms):
-            return
-        name = alert.fingerprint
-        incident = Incident(lead=name, labels=alert.labels, rule=alert.rule, receivers=receivers, firing=[name])
-        open_here = self._open.setdefault(place_of(alert.labels), [])
-        for other in open_here:
-            if name in other.firing:
-                other.firing.remove(name)
-        self.state.incidents[name] = incident
-        open_here.append(incident)
+    # ── another configuration, another time ───────────────────────────────────
 
-    def _gather(self) -> None:
-        """Let the open pages speak for all that overlaps with them, before any of them is closed."""
-        if self.state.incidents:
-            leads = [name for name in self.state.incidents if name in self.state.firing]
-            for name in (*self._untold, *leads):
-                self._incident_of(self.state.firing[name])
+    def adopt(self, policy: Policy, now: float) -> None:
+        """Take over another configuration; `weigh` follows.
 
-    def _incident_of(self, alert: Alert) -> Incident | None:
-        """Return the open page that speaks for an alert, from now on if not before."""
-        name = alert.fingerprint
-        incidents = self._open.get(place_of(alert.labels), ())
-        for incident in incidents:
-            if name in incident.firing:
-                return incident
-        found = self.state.incidents.get(name)  # Its own page is open still.
-        if found is None and name not in self.state.told and is_symptom(alert, self.symptoms):
-            receivers = self.route.receivers(alert.labels)
-            found = next((one for one in incidents if one.speaks_for(alert, receivers)), None)
-        if found is not None:
-            found.firing.append(name)
-        return found
+        An alert of which only receivers were told that are gone is told anew: nobody who is
+        there now knows of it. One of which somebody knows is not told again by other routes.
+        """
+        self.policy = self._desk.policy = policy
+        state = self._state
+        self._groups.adopt(now)
+        for name in list(state.told):
+            told = state.told[name]
+            if told.receivers and not any(policy.knows(receiver) for receiver in told.receivers):
+                self._alone.forget(name)
+        self.state = state
+        for name, alert in state.firing.items():
+            if not self._is_told(name):
+                state.told.take(name)
+                self._alone.fired(alert)
+                self._groups.fired(alert, now)
 
-    def _leave(self, incident: Incident, alert: Alert, over: AlertMessage, now: float) -> None:
-        """Take an alert that ended out of its incident, and close the page if it was the last."""
-        if alert.fingerprint == incident.lead and incident.ended is None:
-            incident.ended, incident.value = over, alert.value
-        if alert.fingerprint in self.state.firing:
-            return  # It fires again, since the same instant.
-        incident.firing.remove(alert.fingerprint)
-        if incident.firing:
-            return
-        del self.state.incidents[incident.lead]
-        self._open[place_of(incident.labels)].remove(incident)
-        receivers = self.state.told.pop(incident.lead).receivers
-        told = closing(incident, over)
-        row = Decision(at=now, what=What.NOTIFIED, subject=told.fingerprint, labels=told.labels, value=incident.value)
-        row.rule, row.rule_hash, row.note = incident.rule, told.rule_hash, f"{RESOLVED}: {', '.join(receivers)}"
-        self._decisions.append(row)
-        self._tell(told, receivers, now, RESOLVED)
+    def _is_told(self, name: str) -> bool:
+        told = self._state.told.get(name)
+        alone = told is not None and bool(told.receivers)
+        return alone or any(self.policy.knows(receiver) for receiver in self._groups.told(name))
 
-    def _tell(self, told: AlertMessage, receivers: list[str], now: float, reason: str) -> None:
-        self._due += [
-            Notification(
-                status=Status.FIRING if reason == FIRST else Status.RESOLVED,
-                receiver=receiver,
-                group_key=_group_key(told.labels),
-                group_labels=told.labels,
-                common_labels=told.labels,
-                common_annotations=facts(told),
-                external_url=self.external_url,
-                reason=reason,
-                dedup_key=f"claxon/{told.labels['alertname']}/{told.fingerprint}/{told.episode}",
-                at=now,
-                alerts=[told],
-            )
-            for receiver in receivers
+    def resume(self) -> None:
+        """Take a pause: what was due meanwhile is due now, once, and not at each of the instants that have passed."""
+        self._done_until = -inf
+
+    def rewind(self, now: float) -> None:
+        """Take the clock's being set back to `now`: nothing waits longer than it would have."""
+        state = self._state
+        self._groups.rewind(now)
+        for name, told in state.told.items():
+            told.again = {receiver: min(at, now + told.every[receiver]) for receiver, at in told.again.items()}
+            state.told[name] = told
+        for name, ack in state.acks.items():
+            if ack.until is not None:
+                ack.until = min(ack.until, now + self.policy.ack_expires_s)
+                state.acks[name] = ack
+        self.state = state
+
+    def remember(self, alert: Alert, receivers: list[str]) -> None:
+        """Take over that receivers were told of an alert that fires, from who knows it."""
+        self._state.firing[alert.fingerprint] = alert
+        self._state.told[alert.fingerprint] = TellingOf(episode=alert.episode, receivers=receivers)
+        self.state = self._state
+
+    # ── for who asks ──────────────────────────────────────────────────────────
+
+    def told(self, name: str) -> list[str]:
+        """Return the receivers that know that an alert fires."""
+        told = self._state.told.get(name)
+        alone = told.receivers if told is not None else []
+        escalation = self._state.escalations.get(name)
+        further = escalation.told if escalation is not None else []
+        return list(dict.fromkeys([*alone, *self._groups.told(name), *further]))
+
+    def held_back(self, name: str) -> str:
+        """Return what holds an alert back, as `NotifierState.held_back`, by itself or in a group; "" is nothing."""
+        return self._state.held_back.get(name, "") or self._groups.held_back(name)
+
+    def holds_back(self, by: str) -> list[str]:
+        """Return the alerts that another one inhibits."""
+        why = f"inhibited {by}"
+        return [name for name in self._state.firing if self.held_back(name) == why]
+
+    def next_at(self) -> float | None:
+        """Return when something is due next; None is never."""
+        return self._timers.next_at()
+
+    def untold_pages(self, now: float, *, after_s: float) -> list[Alert]:
+        """Return the pages that fire for a while, that nobody was told of, and that nothing known holds back."""
+        state = self._state
+        return [
+            alert
+            for name, alert in state.firing.items()
+            if alert.labels.get("severity") == "page"
+            and alert.fired_at is not None
+            and now - alert.fired_at > after_s
+            and not self.held_back(name)
+            and name not in state.kept
+            and not self.told(name)
+            and not self._waits(name, now)
         ]
 
-
-def _latest(begun: Alert, current: Alert | None) -> Alert:
-    """Return the alert as it is now, if it still is the one that began."""
-    same = current is not None and current.state is State.FIRING and current.episode == begun.episode
-    return current if same and current is not None else begun
-
-
-def _group_key(labels: Labels) -> str:
-    inside = ", ".join(f'{name}="{labels[name]}"' for name in sorted(labels))
-    return "{}:{" + inside + "}"
-
-
-def _row(what: What, alert: Alert, now: float, *, note: str) -> Decision:
-    row = Decision(at=now, what=what, subject=alert.fingerprint, labels=alert.labels, value=alert.value, note=note)
-    row.rule, row.rule_hash = alert.rule, alert.rule_hash
-    return row
+    def _waits(self, name: str, now: float) -> bool:
+        """Whether an alert waits for a group that has not been looked at yet, or for a storm's next message."""
+        return any(
+            name in group.members and group.next_at >= now and (not group.log or group.route == "storm")
+            for group in self._state.groups.values()
+        )

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 
@@ -15,6 +16,7 @@ from fastapi import FastAPI
 from alerts.config import KeyConfig
 from alerts.notification import Notification
 from alerts.notifier import Notifier
+from alerts.policy import policy_of
 from alerts.rules import Rule
 
 from . import clock
@@ -26,8 +28,9 @@ from .api.auth import Keys, SameOrigin
 from .api.problems import install_problems
 from .config_file import Loaded
 from .core import Core
-from .delivery import Deliverer
+from .delivery import Deliverer, lanes
 from .difference import Difference
+from .dispatch import Dispatch
 from .intake import Intake
 from .metrics import Metrics
 from .reloading import Configuration, ReloadError
@@ -49,18 +52,20 @@ class Service:
     def __init__(self, settings: Settings, loaded: Loaded, *, rules: Iterable[Rule] | None = None) -> None:
         self.settings = settings
         self.clock = clock.now
+        self.started_at = clock.now()
         url = loaded.config.external_url or settings.url
         rules = tuple(rules) if rules is not None else None
         self.core = Core(
             open_database(settings.data),
             loaded.rules if rules is None else rules,
-            Notifier(loaded.config.route, loaded.config.inhibit_rules, external_url=url),
+            Notifier(policy=policy_of(loaded.config, external_url=url, lanes=lanes(loaded.receivers))),
             clock=self.clock,
             targets=self._targets,
             steady=clock.monotonic,
         )
         fallback = loaded.config.fallback_receiver
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
+        self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))
         self.views = Views(self.core, external_url=url)
         self.intake = Intake()
         self.scheduler = Scheduler()

@@ -36,6 +36,7 @@ class Loaded:
         warnings: What is odd about them, a line each.
         rule_places: "file:line" of each rule that stands in a file, by id.
         notes: What is noteworthy about routes, receivers and settings, a line each.
+        written: The text of the file, with its secrets; None without a file.
     """
 
     config: Config
@@ -44,6 +45,7 @@ class Loaded:
     warnings: tuple[str, ...] = ()
     rule_places: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    written: str | None = field(default=None, repr=False)
 
 
 def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
@@ -77,7 +79,7 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
     if problems:
         raise ConfigFileError(problems)
     notes = tuple(file.say(note) for note in config_notes(config, file.data, kinds=KINDS))
-    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places, notes)
+    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places, notes, file.text)
 
 
 def _rule_files(config: Config, folder: Path, file: YamlFile) -> list[Path]:

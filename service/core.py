@@ -19,19 +19,18 @@ from typing import Any, TypeVar
 import structlog
 from claxon.event import Event
 
-from alerts.decisions import Decision, Step, What
+from alerts.decisions import Decision, Step
 from alerts.evaluator import Engine
-from alerts.lifecycle import Alert
-from alerts.notification import Notification, Status
-from alerts.notifier import Notifier
+from alerts.notification import Notification
+from alerts.notifier import Notifier, NotifierState, Told
 from alerts.rules import Rule
 
 from . import clock as clocks
 from .cadence import Cadence
 from .clock import ClockWatch, Jump
-from .restart import NOTHING, CoreState, Restart
+from .restart import NOTHING, CoreState, Restart, remember_told
 from .rule_texts import hashed_texts, to_text
-from .storage import event_log, ledger, outbox, snapshots, state
+from .storage import event_log, ledger, outbox, remembered, snapshots, state
 from .storage.database import Transaction
 from .storage.event_log import Entry, LoggedBatch, Resumed, Rewound, RulesChanged
 from .storage.snapshots import Cursor
@@ -197,7 +196,7 @@ class Core:
                     work.done.set_exception(fault)
             return
         if flushed:
-            self._open.clear()
+            self._written()
         self.tally.commits += 1
         for work, answer in zip(group, answers, strict=True):
             # A sender that hung up before the commit has sent its events all the same.
@@ -244,6 +243,7 @@ class Core:
     def tick(self) -> None:
         """Evaluate what time alone changes, and do what is due; runs in the core's thread."""
         self._guarded(self.engine.tick, self._look_at_the_clock())
+        self.decide(self.notifier.tick(self.engine.now, self._known, self.engine.find))
         if self._open:
             self._commit_pending()
         if self._unpruned > ledger.MAX_ROWS // 20:
@@ -273,6 +273,10 @@ class Core:
             outbox.shift(self.connection, by_s)
         self.tally.jumps[jump.value] += 1
         self._guarded(self.engine.resume if ahead else self.engine.rewind, now)
+        if ahead:
+            self.notifier.resume()
+        else:
+            self.notifier.rewind(now)
 
     def _append(self, entry: Entry, at: float) -> int:
         return event_log.append_entry(self.connection, entry, at)
@@ -287,9 +291,9 @@ class Core:
 
     def _commit(self, step: Step) -> None:
         """Commit what one step decided: state changes, ledger and outbox in one transaction."""
+        self._open.add(decisions=step.decisions, changed=step.transitions)
         notifications, told = self.notifier.step(step.transitions, self._known, self.engine.find)
-        self._open.add(decisions=step.decisions, changed=step.transitions, to_tell=notifications)
-        self._open.add(decisions=told)
+        self._open.add(decisions=told, to_tell=notifications)
         for transition in step.transitions:
             _log.info(
                 f"alert.{transition.change.value}",
@@ -299,18 +303,33 @@ class Core:
         if self._open.urgent:
             self._commit_pending()
 
+    def decide(self, told: Told, *, at_once: bool = False) -> None:
+        """Take what the notifier decided; commit it now where it may not wait, or must be durable before an answer.
+
+        Raises:
+            sqlite3.Error: It cannot be written now; it stays, for the next tick.
+        """
+        self._open.add(decisions=told[1], to_tell=told[0])
+        if self._open.urgent or at_once:
+            self._commit_pending()
+
     def _commit_pending(self) -> None:
         """Write all that was decided and is not committed; on a fault it stays, for the next tick."""
         told = bool(self._open.to_tell)
         with Transaction(self.connection):
             self._flush()
-        self._open.clear()
+        self._written()
         self.tally.commits += 1
         if told:
             self.on_outbox()
 
+    def _written(self) -> None:
+        self._open.clear()
+        self.notifier.state.stored()
+
     def _flush(self) -> None:
         engine = self.engine
+        remembered.save(self.connection, self.notifier.state.changes())
         self._unpruned += self._open.write(self.connection, self._targets, now=engine.now)
         cursor = Cursor(offset=self._offset, at=engine.now, hash=engine.ledger_hash, decided=engine.decided)
         snapshots.save_cursor(self.connection, cursor)
@@ -333,7 +352,7 @@ class Core:
             self.tally.snapshot_s = self._cadence.made(began_at=began_at)
 
     def _save_snapshot(self) -> int:
-        body = CoreState(engine=self.engine.state, notifier=self.notifier.state)
+        body = CoreState(engine=self.engine.state)
         rules = to_text(self.engine.rules.values())
         with Transaction(self.connection):
             size = snapshots.save(self.connection, offset=self._offset, at=self.engine.now, rules=rules, state=body)
@@ -364,20 +383,19 @@ class Core:
         events = 0
         restart = Restart(self.connection, self._rules)
         self.engine, self._offset, self._snapshot_offset = restart.engine, restart.offset, restart.offset
-        self.notifier.state = restart.notifier
-        told: list[Notification] = []
+        self.notifier.state = NotifierState(remembered.load(self.connection))
         for repeated in restart.steps():
             self._offset = repeated.offset
             self._known |= self.engine.rules
             self._cadence.count(repeated.n)
             events += repeated.n
-            if repeated.old:
-                told += self.notifier.step(repeated.step.transitions, self._known, self.engine.find)[0]
-            else:
+            # What is old was told, or not, and the notifier remembers that.
+            if not repeated.old:
                 self._guarded(lambda step=repeated.step: step)
         self._say_whether_it_agrees(restart)
         self._restore_acknowledgements()
-        self._restore_told(told)
+        if not self.notifier.state.firing:
+            remember_told(self.connection, self.engine, self.notifier)
         return events, restart.snapshot
 
     def _say_whether_it_agrees(self, restart: Restart) -> None:
@@ -418,10 +436,7 @@ class Core:
     def weigh(self, adopt: Callable[[], None]) -> None:
         """Have the notifier adopt other settings, then tell of what fires and is to be told by those."""
         adopt()
-        notifications, told = self.notifier.weigh(self._known, self.engine.find, self.engine.now)
-        self._open.add(decisions=told, to_tell=notifications)
-        if self._open.urgent:
-            self._commit_pending()
+        self.decide(self.notifier.weigh(self._known, self.engine.find, self.engine.now))
 
     def reconfigure(self, rules: Iterable[Rule], *, adopt: Callable[[], None]) -> None:
         """Put new rules, and then by `adopt` all else that is new, in force; runs in the core's thread.
@@ -440,16 +455,6 @@ class Core:
                 if known.episode == alert.episode:
                     alert.acked_by, alert.acked_at = known.acked_by, known.acked_at
 
-    def _restore_told(self, replayed: list[Notification]) -> None:
-        """Take from the outbox who was told: the routes and inhibit rules may have been others then."""
-        for notification in replayed:
-            alert = self.engine.find(notification.alerts[0].fingerprint)
-            if notification.status is not Status.FIRING or alert is None:
-                continue
-            receivers = outbox.receivers_of(self.connection, alert.fingerprint, notification.dedup_key)
-            if receivers or self._targets(notification):
-                self.notifier.correct(alert, episode=notification.alerts[0].episode, receivers=receivers)
-
     # ── upkeep, in the core's thread ──────────────────────────────────────────
 
     def prune(self, *, keep_s: float) -> None:
@@ -460,6 +465,7 @@ class Core:
             event_log.prune(self.connection, before=now - keep_s, up_to=oldest)
             event_log.forget_ids(self.connection, now - REMEMBER_S)
             outbox.prune(self.connection, now - keep_s)
+        self.notifier.forget_old(now)
         self._prune_ledger()
         self.connection.execute("PRAGMA incremental_vacuum(2000)")
 
@@ -479,18 +485,10 @@ class Core:
         """Return the ledger's newest rows, which no transaction holds yet."""
         return list(self._open.decisions)
 
-    def acknowledge(self, fingerprint: str, *, by: str) -> Alert | None:
-        """Note who looks after an alert; None if it does not fire."""
-        alert = self.engine.find(fingerprint)
-        if alert is None or alert.fired_at is None or alert.resolved_at is not None:
-            return None
-        alert.acked_by, alert.acked_at = by, self._clock()
-        row = Decision(at=alert.acked_at, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by)
-        self.note(row)
-        with Transaction(self.connection):
-            state.save_episode(self.connection, alert)
-        self._commit_pending()
-        return alert
+    @property
+    def known_rules(self) -> dict[str, Rule]:
+        """The rules by id, those that are gone too."""
+        return self._known
 
 
 def _STOP() -> None:  # noqa: N802 — a mark, not a function

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import structlog
 
 from alerts.config import KeyConfig
+from alerts.policy import policy_of
 from alerts.rules import Rule
 
 from .config_file import ConfigFileError, Loaded, load_config
 from .core import Core
-from .delivery import Deliverer
+from .delivery import Deliverer, lanes
 from .difference import Difference, compare, integrations
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure
@@ -93,6 +94,11 @@ class Configuration:
         """Take over which keys are in force, and who is told when they change; those of no file stay."""
         self._own_keys = tuple(key for key in keys if key not in self._loaded.config.keys)
         self._on_keys = on_keys
+
+    @property
+    def loaded(self) -> Loaded:
+        """What is in force."""
+        return self._loaded
 
     async def begin(self) -> None:
         """Have the core tell and send by what was loaded: it may be another than before the restart."""
@@ -178,8 +184,13 @@ class Configuration:
 
     def _notify_by(self) -> None:
         config = self._loaded.config
-        names = [receiver.name for receiver in config.receivers]
-        self._core.notifier.adopt(config.route, config.inhibit_rules, external_url=self._url(), receivers=names)
+        policy = policy_of(
+            config,
+            external_url=self._url(),
+            lanes=lanes(self._deliverer.receivers),
+            ack_url=self._core.notifier.policy.ack_url,
+        )
+        self._core.notifier.adopt(policy, self._core.engine.now)
 
     def _show(self) -> None:
         self._views.external_url, self._views.places = self._url(), self._loaded.rule_places

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import msgspec
 
 from alerts.decisions import Step
+from alerts.desk import episode_key
 from alerts.engine_state import EngineState
 from alerts.evaluator import Engine
-from alerts.notifier import NotifierState
+from alerts.notifier import Notifier
 from alerts.rules import Rule
 
 from .decoding import decode_logged
 from .rule_texts import from_text, to_text
-from .storage import event_log, snapshots
+from .storage import event_log, outbox, snapshots
 from .storage.database import Transaction
 from .storage.event_log import LoggedBatch, Resumed, Rewound, RulesChanged
 
@@ -31,7 +32,6 @@ class CoreState(msgspec.Struct):
     """What a snapshot holds."""
 
     engine: EngineState
-    notifier: NotifierState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +68,9 @@ class Restart:
         self.agrees: bool | None = None
         if found is not None:
             self.offset = found.offset
-            self.notifier = found.state.notifier
             self.engine = Engine(from_text(found.rules), found.state.engine)
         else:
             self.offset = NOTHING
-            self.notifier = NotifierState()
             self.engine = Engine(())
             self._name_the_rules(rules)
 
@@ -106,6 +104,14 @@ class Restart:
         if self.cursor.hash:
             self.agrees = self.engine.ledger_hash == self.cursor.hash
         return Repeated(offset=self.offset, n=0, step=step, old=True)
+
+
+def remember_told(connection: sqlite3.Connection, engine: Engine, notifier: Notifier) -> None:
+    """Take from the outbox who was told, where the notifier remembers nothing: its rows are younger than the log."""
+    for alert in engine.firing():
+        told = outbox.receivers_of(connection, alert.fingerprint, episode_key(alert))
+        if told:
+            notifier.remember(alert, told)
 
 
 def again(engine: Engine, row: LoggedBatch) -> Step:

@@ -35,12 +35,14 @@ class AlertView(msgspec.Struct, kw_only=True):
         message: The words a page has for it.
         alert: All that is known of it.
         held_back_by: The fingerprint of the alert that inhibits it; "" is none.
+        held_back: By what: "inhibited <fingerprint>", "silenced <id>", "muted <time interval>"; "" is nothing.
     """
 
     state: str
     message: AlertMessage
     alert: Alert
     held_back_by: str = ""
+    held_back: str = ""
 
 
 class AppView(msgspec.Struct, kw_only=True):
@@ -128,6 +130,12 @@ class Explained(msgspec.Struct, kw_only=True):
     held_back: list[HeldBack]
 
 
+def inhibitor(held_back: str) -> str:
+    """Return the fingerprint of the alert that holds another back; "" if no alert does."""
+    kind, _, by = held_back.partition(" ")
+    return by if kind == "inhibited" else ""
+
+
 class Views:
     """Gathers views; every method runs in the core's thread."""
 
@@ -163,7 +171,6 @@ class Views:
         if current is None or rule is None:
             return None
         key = (current.labels.get("app", ""), current.labels.get("environment", ""))
-        held_back = self._core.notifier.state.held_back
         return AlertPage(
             current=self._view(current, rule),
             episodes=self._shown(episodes),
@@ -171,7 +178,7 @@ class Views:
             ledger=self.ledger(Wanted(subject=fingerprint), limit=50),
             deliveries=outbox.recent(self._core.connection, limit=20, fingerprint=fingerprint),
             minutes=self._core.engine.history().get(key, []),
-            holds_back=[name for name, by in held_back.items() if by == fingerprint],
+            holds_back=self._core.notifier.holds_back(fingerprint),
         )
 
     def explained(self, fingerprint: str) -> Explained | None:
@@ -236,11 +243,13 @@ class Views:
 
     def _view(self, alert: Alert, rule: Rule) -> AlertView:
         live = {State.FIRING: "firing", State.PENDING: "pending", State.INACTIVE: "resolved"}
+        held_back = self._core.notifier.held_back(alert.fingerprint)
         return AlertView(
             state=live[alert.state],
             message=message(alert, rule, external_url=self.external_url),
             alert=alert,
-            held_back_by=self._core.notifier.state.held_back.get(alert.fingerprint, ""),
+            held_back_by=inhibitor(held_back),
+            held_back=held_back,
         )
 
     def _apps(self) -> list[AppView]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
@@ -33,11 +33,13 @@ class YamlFile:
         path: The file.
         data: Mappings, lists, scalars; None for an empty file.
         lines: The line of each thing, by its path.
+        text: The file itself.
     """
 
     path: Path
     data: object
     lines: dict[KeyPath, int]
+    text: str = field(default="", repr=False)
 
     def line(self, at: KeyPath) -> int:
         """Return the line of a path, or of the nearest thing around it."""
@@ -79,7 +81,7 @@ def read_yaml(path: Path) -> YamlFile:
         raise ConfigFileError([f"{path}: too deeply nested"]) from fault
     if doubles:
         raise ConfigFileError(doubles)
-    return YamlFile(path, data, lines)
+    return YamlFile(path, data, lines, text)
 
 
 class _Loader(yaml.SafeLoader):

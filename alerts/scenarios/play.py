@@ -22,7 +22,9 @@ from ..engine_state import EngineState
 from ..evaluator import Engine
 from ..lifecycle import Value
 from ..notification import Notification
-from ..notifier import Notifier, NotifierState
+from ..notifier import Notifier
+from ..notifier_state import NotifierState
+from ..policy import Policy
 from ..problems import Path
 from .records import Restart, Scenario, Series, Stands, Step
 
@@ -89,7 +91,8 @@ class _Player:
         self._start = scenario.start
         self._rules = scenario.setup.rules
         self._engine = Engine(self._rules)
-        self._notifier = Notifier(scenario.setup.route, scenario.setup.inhibit_rules, external_url=_URL)
+        policy = Policy(route=scenario.setup.route, inhibit_rules=scenario.setup.inhibit_rules, external_url=_URL)
+        self._notifier = Notifier(policy=policy)
         self._looks = sorted({scenario.start + e.at for e in scenario.expect if isinstance(e, Stands)}, reverse=True)
         self._known: set[tuple[str, str]] = set()
         self._back_at = -inf
@@ -147,8 +150,8 @@ class _Player:
 
     def _restart(self, restart: Restart) -> None:
         self.tick(self._start + restart.at)
-        stored = msgspec.msgpack.encode((self._engine.state, self._notifier.state))
-        engine, self._notifier.state = msgspec.msgpack.decode(stored, type=tuple[EngineState, NotifierState])
+        engine = msgspec.msgpack.decode(msgspec.msgpack.encode(self._engine.state), type=EngineState)
+        self._notifier.state = NotifierState(self._notifier.state.rows())
         self._engine = Engine(self._rules, engine)
         self._back_at = max(self._back_at, self._start + restart.ends_at)
         go_on = self._engine.resume if restart.pause > PAUSE_S else self._engine.tick
@@ -158,4 +161,7 @@ class _Player:
         notifications, told = self._notifier.step(step.transitions, self._engine.rules, self._engine.find)
         self.record.transitions += step.transitions
         self.record.decisions += step.decisions + told
+        self.record.notifications += notifications
+        notifications, told = self._notifier.tick(self._engine.now, self._engine.rules, self._engine.find)
+        self.record.decisions += told
         self.record.notifications += notifications

@@ -12,8 +12,9 @@ from math import inf
 from alerts.config import Config
 from alerts.decisions import Transition
 from alerts.lifecycle import Change, Value
-from alerts.notification import Status
+from alerts.notification import NotifyReason, Status
 from alerts.notifier import Notifier
+from alerts.policy import Policy
 from alerts.rules import Rule
 
 
@@ -42,11 +43,13 @@ def pages(transitions: Iterable[Transition], rules: Mapping[str, Rule], *, toget
         (t.alert.fingerprint, t.alert.episode): dict(t.alert.value) for t in transitions if t.change is Change.FIRED
     }
     symptoms = frozenset(rules) if together else frozenset()
-    notifier = Notifier(config.route, config.inhibit_rules, external_url="", symptoms=symptoms)
+    notifier = Notifier(policy=Policy(route=config.route, inhibit_rules=config.inhibit_rules, symptoms=symptoms))
     due, _ = notifier.step(transitions, {rule.id: rule for rule in rules.values()}, lambda _: None)
     open_pages: dict[str, int] = {}
     found: list[Page] = []
     for notification in due:
+        if notification.reason == NotifyReason.REPEAT:
+            continue
         key = notification.dedup_key
         if notification.status is Status.FIRING:
             alert = notification.alerts[0]

@@ -66,11 +66,11 @@ async def acknowledge(
     by: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
     """Answer the alert; 404 if it does not fire."""
-    core = request.app.state.service.core
+    dispatch = request.app.state.service.dispatch
     who = by or (key.name if key is not None else "somebody")
 
     def note() -> bytes | None:
-        alert = core.acknowledge(fingerprint, by=who)
+        alert = dispatch.acknowledge(fingerprint, by=who)
         return msgspec.json.encode(alert) if alert is not None else None
 
     body = await ask(request, note)

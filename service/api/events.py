@@ -18,12 +18,9 @@ from alerts.config import KeyConfig
 from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode, expand
 from ..work import Ingest
 from .auth import require
+from .bodies import read_body
 from .problems import Problem
 
-MAX_SENT = 16 * 1024 * 1024
-"""Bytes of a body as sent."""
-
-_DRAIN = 4 * MAX_SENT
 _BUSY = 512  # batches in the queue; each waits at most for a commit or two
 _OFF_LOOP = 512 * 1024  # bytes from which a body is decoded beside the event loop
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
@@ -57,7 +54,7 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
     app = key.app if key is not None and key.app else DEFAULT_APP
     if service.core.waiting > _BUSY:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
-    body = await _read(request)
+    body = await read_body(request)
     batch = await _decode(request, body, received_at, app)
     service.intake.took(batch)
     if not batch.events:
@@ -86,24 +83,6 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
 def _client_dropped(request: Request) -> int:
     said = request.headers.get(DROPPED_HEADER, "")
     return int(said) if said.isdecimal() and said.isascii() and len(said) < 12 else 0
-
-
-async def _read(request: Request) -> bytes:
-    """Return the body; one that is too large is read on for a while, so that its sender reads the answer."""
-    body = bytearray()
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size <= MAX_SENT:
-            body += chunk
-        elif size > _DRAIN:
-            break
-        else:
-            body.clear()
-    if size > MAX_SENT:
-        said = f"body: over {MAX_SENT} bytes: send smaller batches, or compress them"
-        raise Problem(413, said, headers={"Connection": "close"})
-    return bytes(body)
 
 
 async def _decode(request: Request, body: bytes, received_at: float, app: str) -> Batch:

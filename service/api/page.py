@@ -98,7 +98,10 @@ async def post_acknowledge(request: Request, fingerprint: str, key: AdminKey) ->
     core = request.app.state.service.core
     who = await _name(request) or (key.name if key is not None else _NOBODY)
     try:
-        if await _ask(request, partial(core.acknowledge, fingerprint, by=who)) is not None:
+        if (
+            await _ask(request, partial(request.app.state.service.dispatch.acknowledge, fingerprint, by=who))
+            is not None
+        ):
             return _back(fingerprint)
         views = request.app.state.service.views
         known = await _ask(request, partial(gather.one, core, views, fingerprint=fingerprint))

@@ -61,7 +61,7 @@ class Episode:
 
 @dataclass(slots=True, kw_only=True)
 class Told:
-    """One notification."""
+    """One notification; of a group the first alert that it names."""
 
     at: float
     status: str
@@ -131,7 +131,9 @@ class Outcome:
             totals.firing += alert.ends_at is None
             rules[alert.fingerprint, alert.episode] = alert.rule
         for told in self.notifications:
-            found[rules[told.fingerprint, told.episode]].notifications += 1
+            rule = rules.get((told.fingerprint, told.episode))
+            if rule is not None:
+                found[rule].notifications += 1
         return list(found.values())
 
 
@@ -173,7 +175,7 @@ class Book:
     def tell(self, notifications: Iterable[Notification]) -> None:
         """Note who was told."""
         for notification in notifications:
-            (message,) = notification.alerts
+            message = notification.alerts[0]
             told = Told(
                 at=notification.at,
                 status=notification.status.value,
@@ -185,10 +187,12 @@ class Book:
                 episode=message.episode,
             )
             self.outcome.notifications.append(told)
-            episode = self._episodes[message.fingerprint, message.episode]
-            if notification.status is Status.FIRING:
-                episode.told_at = told.at if episode.told_at is None else episode.told_at
-                episode.receivers.append(told.receiver)
+            for named in notification.alerts:
+                episode = self._episodes.get((named.fingerprint, named.episode))
+                if episode is not None and named.status is Status.FIRING:
+                    episode.told_at = told.at if episode.told_at is None else episode.told_at
+                    if told.receiver not in episode.receivers:
+                        episode.receivers.append(told.receiver)
 
     def see(self, alert: Alert) -> None:
         """Note how an episode stands."""

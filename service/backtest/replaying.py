@@ -16,6 +16,7 @@ from alerts.decisions import Step
 from alerts.evaluator import Engine
 from alerts.lifecycle import State
 from alerts.notifier import Notifier
+from alerts.policy import policy_of
 from alerts.rules import Rule
 
 from .outcome import Book, Outcome
@@ -27,7 +28,7 @@ class Replay:
     def __init__(self, config: Config, rules: Iterable[Rule]) -> None:
         given = {rule.id: rule for rule in rules}
         self._engine = Engine(given.values(), measure=False)
-        self._notifier = Notifier(config.route, config.inhibit_rules, external_url=config.external_url)
+        self._notifier = Notifier(policy=policy_of(config))
         self._book = Book(given)
 
     @property
@@ -58,6 +59,9 @@ class Replay:
     def _take(self, step: Step) -> None:
         notifications, weighed = self._notifier.step(step.transitions, self._engine.rules, self._engine.find)
         self._book.take(step.transitions, [*step.decisions, *weighed])
+        self._book.tell(notifications)
+        notifications, weighed = self._notifier.tick(self._engine.now, self._engine.rules, self._engine.find)
+        self._book.take([], weighed)
         self._book.tell(notifications)
 
 

@@ -6,6 +6,7 @@ gate          how many messages it may be sent now
 desk          what the workers share; notes writes what came of it
 repeating     tells again what stands
 failing       which integrations do not take what they are sent
+lanes         which want no ends
 
 ≠ rules, vendors' formats.
 """
@@ -15,5 +16,6 @@ from __future__ import annotations
 from .deliverer import Deliverer
 from .deliveries import Deliveries
 from .failing import Failing
+from .lanes import lanes
 
-__all__ = ["Deliverer", "Deliveries", "Failing"]
+__all__ = ["Deliverer", "Deliveries", "Failing", "lanes"]

@@ -100,13 +100,11 @@ class Desk:
         return due, None
 
     def _is_wanted(self, delivery: Delivery, head: Head) -> bool:
-        if delivery.notification.status is Status.FIRING:
+        if delivery.begins:
             return True
         connection, receiver = self.core.connection, self.receivers.get(delivery.target)
-        # What is merged with its beginning is news; an end alone is, where the beginning was told.
-        told = delivery.begins or (
-            receiver is not None and receiver.send_resolved and outbox.is_open(connection, delivery)
-        )
+        told = outbox.is_open(connection, delivery.target, head.dedup_key, before=head.id)
+        told = told and receiver is not None and receiver.send_resolved
         began = stand_ins.who_began(connection, delivery.target, head.dedup_key)
         if told and not began:
             return True

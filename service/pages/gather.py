@@ -15,7 +15,7 @@ from alerts.decisions import Decision
 from ..core import Core
 from ..storage.ledger import Wanted
 from ..storage.outbox import DeliveryRow
-from ..views import AlertPage, NowView, Views
+from ..views import AlertPage, NowView, Views, inhibitor
 from .chart import THRESHOLD
 
 RECENT_S = 86_400.0
@@ -79,14 +79,13 @@ def one(core: Core, views: Views, *, fingerprint: str) -> One | None:
     page = views.alert(fingerprint)
     if page is None:
         return None
-    held_back = core.notifier.state.held_back
-    source = held_back.get(fingerprint)
+    source = inhibitor(core.notifier.held_back(fingerprint)) or None
     return One(
         page=page,
         firing=len(core.engine.firing()),
         held_back_by=(source, _name(core, source)) if source is not None else None,
         holder_fires=source in core.notifier.state.firing,
-        holds_back=[(name, _full_name(core, name)) for name, by in held_back.items() if by == fingerprint],
+        holds_back=[(name, _full_name(core, name)) for name in core.notifier.holds_back(fingerprint)],
     )
 
 

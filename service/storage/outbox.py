@@ -218,17 +218,16 @@ def targets_waiting(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def is_open(connection: sqlite3.Connection, delivery: Delivery) -> bool:
-    """Whether an integration was told that something fires under the key of a message, and not yet that it ended.
+def is_open(connection: sqlite3.Connection, target: str, dedup_key: str, *, before: int) -> bool:
+    """Whether an integration was told that something fires under a key, and not yet that it ended.
 
-    What it was told so long ago that nothing is known of it counts as told; but who stands in
-    was told nothing before.
+    What it was told so long ago that nothing is known of it counts as told.
     """
     rows = connection.execute(
         "SELECT state, status FROM outbox WHERE target = ? AND dedup_key = ? AND id < ? ORDER BY id DESC",
-        (delivery.target, delivery.notification.dedup_key, delivery.id),
+        (target, dedup_key, before),
     )
-    known = bool(delivery.origin)
+    known = False
     for state, status in rows:
         known = True
         if state == "delivered":

@@ -11,6 +11,7 @@ from alerts.lifecycle import Alert, Change, State
 from alerts.matchers import parse_matcher
 from alerts.notification import Notification, Status
 from alerts.notifier import Notifier
+from alerts.policy import Policy
 from alerts.routes import Route
 from alerts.rules import Rule
 
@@ -202,8 +203,8 @@ def weighed(telling: Telling, at: float = NOON + 600) -> list[Notification]:
 
 
 def adopt(telling: Telling, receiver: str, *inhibit_rules: InhibitRule, there: tuple[str, ...]) -> None:
-    url = "http://127.0.0.1:5290"
-    telling.notifier.adopt(Route(receiver=receiver), inhibit_rules, external_url=url, receivers=there)
+    policy = Policy(route=Route(receiver=receiver), inhibit_rules=inhibit_rules, receivers=frozenset(there))
+    telling.notifier.adopt(policy, NOON + 600)
 
 
 def test_who_was_told_is_not_told_again_because_the_routes_are_others() -> None:
@@ -233,32 +234,11 @@ def test_an_inhibition_that_is_gone_lets_out_what_it_held_back() -> None:
     assert said(weighed(telling)) == [("firing", "ClaudeErrorRate")]
 
 
-def test_the_end_goes_to_those_who_were_told_in_truth() -> None:
-    """The outbox knows better than a replay, whose routes are those of today."""
+def test_what_the_outbox_knows_was_told_is_not_told_again_and_its_end_goes_there() -> None:
+    """A database of before the notifier had rows of its own."""
     telling, alert = Telling(), alert_of(AUTH_ERROR)
-    telling.step((Change.FIRED, alert))
 
-    telling.notifier.correct(alert, episode=1, receivers=["before"])
+    telling.notifier.remember(alert, ["before"])
 
     assert weighed(telling) == []
     assert [n.receiver for n in telling.step((Change.RESOLVED, alert))] == ["before"]
-
-
-def test_what_was_told_to_nobody_in_truth_is_told() -> None:
-    telling, alert = Telling(), alert_of(AUTH_ERROR)
-    telling.step((Change.FIRED, alert))
-
-    telling.notifier.correct(alert, episode=1, receivers=[])
-
-    assert said(weighed(telling)) == [("firing", "ClaudeAuthError")]
-
-
-def test_what_is_known_of_another_episode_corrects_nothing() -> None:
-    telling, alert = Telling(), alert_of(AUTH_ERROR, episode=2)
-    telling.step((Change.FIRED, alert))
-
-    telling.notifier.correct(alert, episode=1, receivers=[])
-    telling.notifier.correct(alert_of(ERROR_RATE_PAGE), episode=1, receivers=["before"])
-
-    assert weighed(telling) == []
-    assert telling.notifier.state.told[alert.fingerprint].receivers == ["on-call"]
