@@ -26,6 +26,7 @@ from .api import page as page_api
 from .api import status as status_api
 from .api.auth import Keys, SameOrigin
 from .api.problems import install_problems
+from .api.v2 import router as api_v2
 from .config_file import Loaded
 from .core import Core
 from .delivery import Deliverer, lanes
@@ -165,7 +166,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     service.configuration.use_keys(keys, on_keys=app.state.keys.replace)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
-    for router in (events_api.router, alerts_api.router, status_api.router, page_api.router):
+    for router in (events_api.router, alerts_api.router, api_v2, status_api.router, page_api.router):
         app.include_router(router)
     page_api.mount_static(app)
     return app
