@@ -67,14 +67,18 @@ def read_heartbeat(reading: Reading, data: object) -> HeartbeatConfig | None:
         return None
     path: Path = ("heartbeat",)
     entry = reading.mapping(data, path)
-    reading.known(entry, path, ("url", "url_file", "interval"))
+    reading.known(entry, path, ("url", "url_file", "interval", "method"))
     if isinstance(data, Mapping) and ("url" in entry) == ("url_file" in entry):
         reading.wrong(path, "write either url or url_file: who is told that Claxon is alive")
     url = entry.get("url", "")
     # Not shown: whoever has it can keep the watch quiet.
     if not isinstance(url, str) or ("url" in entry and not url.startswith(("http://", "https://"))):
         reading.wrong((*path, "url"), "write a URL that begins with http:// or https://")
+    method = entry.get("method", "GET")
+    if method not in ("GET", "POST"):
+        reading.wrong((*path, "method"), f"{shown(method)}: write GET or POST")
     return HeartbeatConfig(
+        method=str(method),
         url=str(url),
         url_file=reading.text(entry, "url_file", path) if "url_file" in entry else "",
         interval_s=reading.seconds(entry, "interval", path, default=HEARTBEAT_S, above_zero=True),

@@ -81,11 +81,13 @@ class HeartbeatConfig:
         url: As written; it may hold a secret. "" where `url_file` names a file.
         url_file: The file that holds the URL, as written.
         interval_s: Between two.
+        method: GET or POST.
     """
 
     url: str = ""
     url_file: str = ""
     interval_s: float = HEARTBEAT_S
+    method: str = "GET"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

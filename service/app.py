@@ -21,6 +21,7 @@ from alerts.rules import Rule
 
 from . import clock
 from .api import alerts as alerts_api
+from .api import drill as drill_api
 from .api import events as events_api
 from .api import page as page_api
 from .api import status as status_api
@@ -29,6 +30,7 @@ from .api.problems import install_problems
 from .api.v2 import router as api_v2
 from .config_file import Loaded
 from .core import Core
+from .core_job import CoreJob
 from .delivery import Deliverer, lanes
 from .difference import Difference
 from .dispatch import Dispatch
@@ -39,9 +41,20 @@ from .scheduler import Scheduler
 from .settings import Settings
 from .storage.database import open_database
 from .views import Views
+from .watch import failing as failing_watch
+from .watch import ways
+from .watch.audit import Auditor
+from .watch.drill import Drills
+from .watch.failing import FailingWatch
+from .watch.senses import Senses
+from .watch.tally import WatchTally
+from .watch.troubles import PATIENCE
+from .watch.watch import Watch
 
 TICK_S = 0.5
 PRUNE_S = 3600.0
+FAILING_S = 5.0
+AUDIT_S = 60.0
 KEEP_S = 30 * 86_400.0
 
 _log = structlog.get_logger(__name__)
@@ -79,10 +92,62 @@ class Service:
             clock=self.clock,
             rules=rules,
         )
-        self.metrics = Metrics(self.core, self.deliverer, self.intake, self.scheduler, self.configuration)
+        self.watch_tally = WatchTally()
+        self.evaluate = self._job("evaluate", self.core.tick)
+        self.failing_watch = FailingWatch(
+            self.core, self.deliverer, self.dispatch, self.watch_tally, fallback=self._fallback, clock=self.clock
+        )
+        self.auditor = Auditor(self.core, self.deliverer, self.dispatch, self.watch_tally, fallback=self._fallback)
+        self.drills = Drills(
+            self.core,
+            self.deliverer,
+            external_url=lambda: self.configuration.external_url,
+            clock=self.clock,
+            make_id=lambda: str(uuid.uuid4()),
+        )
+        self.watch: Watch | None = None
+        self.watch_limits = PATIENCE
+        self.metrics = Metrics(
+            self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally
+        )
 
     def _targets(self, notification: Notification) -> list[str]:
-        return self.deliverer.targets(notification)
+        # Who fails is not asked to tell that it does.
+        failing = failing_watch.about(notification)
+        return [target for target in self.deliverer.targets(notification) if target != failing]
+
+    def _fallback(self) -> str:
+        return self.configuration.loaded.config.fallback_receiver
+
+    def _ways(self) -> list[str]:
+        return ways.of_pages(self.configuration.loaded.config, self.deliverer.integrations)
+
+    def _job(self, name: str, function: Callable[[], None]) -> CoreJob:
+        return CoreJob(self.core, name, function, steady=clock.monotonic)
+
+    def _start_to_watch(self) -> Watch:
+        self.evaluate.succeeded_at = clock.monotonic()
+        senses = Senses(
+            self.core,
+            self.deliverer,
+            self.evaluate,
+            asyncio.get_running_loop(),
+            ways=self._ways,
+            clock=self.clock,
+            steady=clock.monotonic,
+            limits=self.watch_limits,
+        )
+        watch = Watch(
+            senses,
+            self.watch_tally,
+            loaded=lambda: self.configuration.loaded,
+            external_url=lambda: self.configuration.external_url,
+            clock=self.clock,
+            steady=clock.monotonic,
+            limits=self.watch_limits,
+        )
+        watch.start()
+        return watch
 
     async def start(self) -> None:
         """Recover, then take events, evaluate and deliver."""
@@ -91,9 +156,12 @@ class Service:
         gc.freeze()
         await self.configuration.begin()
         self.deliverer.start()
-        self.scheduler.every(TICK_S, "evaluate", lambda: self.core.submit(self.core.tick))
-        self.scheduler.every(PRUNE_S, "prune", lambda: self.core.submit(lambda: self.core.prune(keep_s=KEEP_S)))
+        self.scheduler.every(TICK_S, "evaluate", self.evaluate)
+        self.scheduler.every(PRUNE_S, "prune", self._job("prune", lambda: self.core.prune(keep_s=KEEP_S)))
+        self.scheduler.every(FAILING_S, "failing", self._job("failing", self.failing_watch.look))
+        self.scheduler.every(AUDIT_S, "audit", self._job("audit", self.auditor.look))
         self.scheduler.start()
+        self.watch = self._start_to_watch()
 
     async def reload(self) -> Difference:
         """Read the configuration and its rules again, and put them in force as a whole or not at all.
@@ -105,6 +173,8 @@ class Service:
 
     async def stop(self) -> None:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
+        if self.watch is not None:
+            await asyncio.to_thread(self.watch.stop)
         self.scheduler.stop()
         await self.deliverer.stop()
         await asyncio.to_thread(self.core.stop)
@@ -166,7 +236,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     service.configuration.use_keys(keys, on_keys=app.state.keys.replace)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
-    for router in (events_api.router, alerts_api.router, api_v2, status_api.router, page_api.router):
+    for router in (events_api.router, alerts_api.router, api_v2, drill_api.router, status_api.router, page_api.router):
         app.include_router(router)
     page_api.mount_static(app)
     return app

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .commands import backtest, check, explain, route, rules, test, verify
+from .commands import backtest, check, explain, fire_drill, route, rules, test, verify
 from .settings import (
     DEFAULT_DATA,
     DEFAULT_LISTEN,
@@ -24,7 +24,7 @@ from .settings import (
     parse_listen,
 )
 
-_COMMANDS = (backtest, check, rules, test, explain, route, verify)
+_COMMANDS = (backtest, check, rules, test, explain, route, fire_drill, verify)
 """Those that have a module of their own."""
 
 

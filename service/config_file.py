@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from glob import glob
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from alerts.rules import Rule
 
 from .receivers import KINDS, RETIRED, Receiver, ReceiverConfigError, build
 from .rule_file import LoadedRules, load_rules
+from .watch.heartbeat import Beat, read_beat
 from .yaml_file import ConfigFileError, YamlFile, read_yaml
 
 __all__ = ["ConfigFileError", "Loaded", "load_config"]
@@ -37,6 +39,8 @@ class Loaded:
         rule_places: "file:line" of each rule that stands in a file, by id.
         notes: What is noteworthy about routes, receivers and settings, a line each.
         written: The text of the file, with its secrets; None without a file.
+        beat: How somebody is told that Claxon works; None: nobody is.
+        build_again: Makes the receivers once more, for who may not share them.
     """
 
     config: Config
@@ -46,6 +50,8 @@ class Loaded:
     rule_places: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     written: str | None = field(default=None, repr=False)
+    beat: Beat | None = None
+    build_again: Callable[[], dict[str, Receiver]] = dict
 
 
 def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
@@ -59,7 +65,8 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
         ConfigFileError: It, or a rule file it names, cannot be read, or something in one is wrong.
     """
     if path is None:
-        return Loaded(Config(), _receivers(Config(), lambda _: "default", Path()))
+        build_again = partial(_receivers, Config(), lambda _: "default", Path())
+        return Loaded(Config(), build_again(), build_again=build_again)
     file = read_yaml(path)
     config, wrong = parse_config(file.data, (*KINDS, *RETIRED))
     problems = [file.say(problem) for problem in sorted(wrong, key=lambda problem: file.line(problem.path))]
@@ -70,16 +77,33 @@ def load_config(path: Path | None, *, build_receivers: bool = True) -> Loaded:
             rules = load_rules(_rule_files(config, path.parent, file))
     except ConfigFileError as fault:
         problems += fault.problems
+    # What is wrong already would be said again, in other words.
+    told = frozenset(problem.path for problem in wrong)
+    build_again = partial(_receivers, config, file.place, path.parent, told=told)
     try:
-        # What is wrong already would be said again, in other words.
-        told = frozenset(problem.path for problem in wrong)
-        receivers = _receivers(config, file.place, path.parent, told=told) if build_receivers else {}
+        receivers = build_again() if build_receivers else {}
     except ConfigFileError as fault:
         problems += fault.problems
+    beat = None
+    if build_receivers and config.heartbeat is not None and not told:
+        try:
+            beat = read_beat(config.heartbeat, path.parent)
+        except ValueError as fault:
+            problems.append(file.say(Problem(("heartbeat",), f"{fault}")))
     if problems:
         raise ConfigFileError(problems)
     notes = tuple(file.say(note) for note in config_notes(config, file.data, kinds=KINDS))
-    return Loaded(config, receivers, rules.rules, rules.warnings, rules.places, notes, file.text)
+    return Loaded(
+        config,
+        receivers,
+        rules.rules,
+        rules.warnings,
+        rules.places,
+        notes,
+        file.text,
+        beat=beat,
+        build_again=build_again,
+    )
 
 
 def _rule_files(config: Config, folder: Path, file: YamlFile) -> list[Path]:

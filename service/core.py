@@ -191,12 +191,14 @@ class Core:
                     flushed = True
         except sqlite3.Error as fault:
             self.tally.failures += len(group)
+            self.tally.refusing = True
             for work in group:
                 if work.done.set_running_or_notify_cancel():
                     work.done.set_exception(fault)
             return
         if flushed:
             self._written()
+        self.tally.refusing = False
         self.tally.commits += 1
         for work, answer in zip(group, answers, strict=True):
             # A sender that hung up before the commit has sent its events all the same.

@@ -97,8 +97,13 @@ class Configuration:
 
     @property
     def loaded(self) -> Loaded:
-        """What is in force."""
+        """What is in force; any thread may ask."""
         return self._loaded
+
+    @property
+    def external_url(self) -> str:
+        """Where people reach this Claxon."""
+        return self._url()
 
     async def begin(self) -> None:
         """Have the core tell and send by what was loaded: it may be another than before the restart."""

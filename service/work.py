@@ -44,6 +44,7 @@ class Tally:
         client_dropped: Events that clients gave up before they were sent.
         commits: Transactions.
         failures: Batches that could not be committed.
+        refusing: Whether the last one could not.
         snapshot_bytes: Size of the newest snapshot.
         snapshot_s: How long it took to make.
         faults: Evaluations that raised.
@@ -59,6 +60,7 @@ class Tally:
     client_dropped: int = 0
     commits: int = 0
     failures: int = 0
+    refusing: bool = False
     snapshot_bytes: int = 0
     snapshot_s: float = 0.0
     faults: int = 0

@@ -14,6 +14,7 @@ from ..delivery import Deliverer
 from ..intake import Intake
 from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
+from ..watch.tally import WatchTally
 from .exposition import CONTENT_TYPE, Exposition
 from .sample import Sample, take, with_the_rest
 
@@ -30,15 +31,17 @@ class Metrics:
         intake: Intake,
         scheduler: Scheduler,
         configuration: Configuration | None = None,
+        watch: WatchTally | None = None,
     ) -> None:
         self._parts = (core, deliverer, intake, scheduler)
         self._configuration = configuration
+        self._watch = watch or WatchTally()
         self._exposition = Exposition()
 
     def sample(self) -> Sample:
         """Copy the numbers; runs in the core's thread, and is quick."""
         reloads = self._configuration.reloads if self._configuration is not None else Reloads()
-        return take(*self._parts, reloads)
+        return take(*self._parts, reloads, self._watch)
 
     def render(self, sample: Sample) -> tuple[bytes, str]:
         """Return a sample as text, and its content type; takes some 40 us a series, so not in the core's thread."""

@@ -332,5 +332,87 @@ _DELIVERY = Chapter(
     ),
 )
 
-CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY)
+_PEOPLE = Chapter(
+    title="People",
+    about="What the notifier remembers; it goes on over a restart.",
+    metrics=(
+        Metric(
+            name="claxon_silences",
+            help="Silences that have not ended: pending (they begin later) or active.",
+            labels=("state",),
+            read=lambda sample: named(sample.people.silences),
+        ),
+        Metric(
+            name="claxon_notification_groups",
+            help="Groups of alerts that are told together.",
+            read=one(lambda sample: sample.people.groups),
+        ),
+        Metric(
+            name="claxon_acknowledged_alerts",
+            help="Alerts that fire and that somebody looks after.",
+            read=one(lambda sample: sample.people.acknowledged),
+        ),
+        Metric(
+            name="claxon_escalations_pending",
+            help="Alerts that escalate further if nobody acknowledges them.",
+            read=one(lambda sample: sample.people.escalations),
+        ),
+        Metric(
+            name="claxon_posted_alerts_firing",
+            help="Alerts that fire and that no rule decided: others posted them, or Claxon raised them itself.",
+            read=one(lambda sample: sample.people.posted),
+        ),
+    ),
+)
+
+_WATCH = Chapter(
+    title="Claxon's watch over itself",
+    about=(
+        "[What is watched, and how to watch it from outside](../howto/who-watches-the-watcher.md). Counted since the "
+        "process started. Alert on `claxon_blind`, and on `time() - claxon_heartbeat_last_timestamp_seconds`."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_heartbeat_pings_total",
+            help="Heartbeats by outcome: sent, failed (nobody took it), or withheld (something does not work).",
+            labels=("outcome",),
+            read=lambda sample: named(sample.watch.pings),
+        ),
+        Metric(
+            name="claxon_heartbeat_last_timestamp_seconds",
+            help="When a heartbeat was taken last, in Unix time; 0 before the first.",
+            read=one(lambda sample: sample.watch.pinged_at),
+        ),
+        Metric(
+            name="claxon_blind",
+            help="1 while ClaxonBlind fires: events are not taken, evaluated or delivered.",
+            read=one(lambda sample: int(sample.watch.blind)),
+        ),
+        Metric(
+            name="claxon_blind_pages_total",
+            help="Messages of ClaxonBlind, which go past the outbox, by outcome: delivered or failed.",
+            labels=("outcome",),
+            read=lambda sample: named(sample.watch.blind_pages),
+        ),
+        Metric(
+            name="claxon_integration_failing",
+            help="1 where an integration does not take what it is sent, as ClaxonDeliveryFailing says.",
+            labels=("receiver", "kind", "index"),
+            read=lambda sample: sample.failing.items(),
+        ),
+        Metric(
+            name="claxon_untold_pages",
+            help="Pages that fire and that nobody was told of, when that was last looked at.",
+            read=one(lambda sample: sample.watch.untold),
+        ),
+        Metric(
+            name="claxon_no_way_out_total",
+            help="Times that Claxon could tell nobody of a receiver that fails, or of a page that nobody was told of, "
+            "for there is no other receiver.",
+            read=one(lambda sample: sample.watch.no_way),
+        ),
+    ),
+)
+
+CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY, _PEOPLE, _WATCH)
 METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)

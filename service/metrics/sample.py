@@ -28,7 +28,10 @@ from ..receivers import Reason
 from ..reloading import Reloads
 from ..scheduler import Scheduler
 from ..storage import outbox
+from ..watch.tally import WatchTally
 from ..work import Tally
+from . import people
+from .people import People
 
 MAX_MODELS = 1_000
 """(app, environment, model) with series of their own, the first that were seen; the others share one."""
@@ -70,6 +73,9 @@ class Sample:
         lost: Messages that nobody took, by (receiver, kind).
         undelivered: Notifications in the outbox.
         troubles: Timers that did not run as planned by (timer, trouble).
+        watch: What Claxon's watch over itself has done.
+        failing: Whether each (receiver, kind, index) fails.
+        people: What people did, and what waits for them.
     """
 
     models: dict[Model, Totals]
@@ -91,9 +97,14 @@ class Sample:
     lost: dict[Labels, int]
     undelivered: int
     troubles: dict[tuple[str, str], int]
+    watch: WatchTally
+    failing: dict[Labels, int]
+    people: People
 
 
-def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler, reloads: Reloads) -> Sample:
+def take(
+    core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler, reloads: Reloads, watch: WatchTally
+) -> Sample:
     """Return a sample of the parts as they are now; runs in the core's thread."""
     engine = core.engine
     totals = engine.state.totals
@@ -122,6 +133,9 @@ def take(core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler,
         lost=_by_receiver(deliverer, deliverer.deliveries.lost),
         undelivered=outbox.pending(core.connection),
         troubles=dict(scheduler.troubles),
+        watch=copy.deepcopy(watch),
+        failing=_failing(deliverer),
+        people=people.count(core.notifier.state, engine.now),
     )
 
 
@@ -200,6 +214,11 @@ def _by_receiver(deliverer: Deliverer, counted: dict[str, int]) -> dict[Labels, 
     for target, n in dict(counted).items():
         found[_receiver_of(target)] = found.get(_receiver_of(target), 0) + n
     return found
+
+
+def _failing(deliverer: Deliverer) -> dict[Labels, int]:
+    found: dict[Labels, int] = {tuple(target.rsplit("/", 2)): 0 for target in deliverer.integrations}
+    return found | {tuple(one.target.rsplit("/", 2)): 1 for one in deliverer.failing()}
 
 
 def _receiver_of(target: str) -> tuple[str, str]:

@@ -1,0 +1,53 @@
+"""POST a fire drill.
+
+≠ what it does.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import msgspec
+from fastapi import APIRouter, Depends, Request, Response
+
+from ..watch.drill import MAX_WAIT_S, WAIT_S, DrillError
+from .auth import require
+from .problems import Problem
+
+router = APIRouter(tags=["alerts"])
+
+MAX_BODY = 10_000
+
+
+class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
+    """What is asked for: the receiver, and how long each of the two messages may take."""
+
+    receiver: str
+    wait_s: float = WAIT_S
+
+
+@router.post(
+    "/v1/fire-drill",
+    dependencies=[Depends(require("admin"))],
+    summary="Send a marked test page to a receiver, and its end",
+)
+async def fire_drill(request: Request) -> Response:
+    """Answer how each integration took both; 404 if there is no such receiver, 507 if nothing can be written."""
+    wanted = _wanted(await request.body())
+    try:
+        drill = await request.app.state.service.drills.run(wanted.receiver, wait_s=wanted.wait_s)
+    except DrillError as fault:
+        raise Problem(404, str(fault)) from fault
+    except sqlite3.Error as fault:
+        raise Problem(507, f"outbox: {fault}: free some disk space") from fault
+    return Response(msgspec.json.encode(drill), media_type="application/json")
+
+
+def _wanted(body: bytes) -> Wanted:
+    try:
+        wanted = msgspec.json.decode(body[:MAX_BODY], type=Wanted)
+    except (msgspec.DecodeError, UnicodeDecodeError) as fault:
+        raise Problem(422, f'body: {fault}: send {{"receiver": "NAME"}}') from fault
+    if not 0 < wanted.wait_s <= MAX_WAIT_S:
+        raise Problem(422, f"wait_s: {wanted.wait_s:g}: more than 0 and at most {MAX_WAIT_S:g}")
+    return wanted

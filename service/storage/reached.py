@@ -1,0 +1,47 @@
+"""Reached: which alerts somebody was, or still may be, told of, by the rows of the outbox.
+
+≠ what follows when nobody was.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection
+
+import msgspec
+
+from alerts.notification import Status
+
+MAX_ROWS = 20_000
+"""No more rows are read for alerts that are told in groups: the newest."""
+
+_BY_KEY = "SELECT state FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ?"
+_FIRING = "SELECT created_at, state, notification FROM outbox WHERE status = ? ORDER BY id DESC LIMIT ?"
+
+
+class _Alert(msgspec.Struct):
+    fingerprint: str
+    status: Status
+
+
+class _Told(msgspec.Struct):
+    """What is needed of a notification: some have 10,000 alerts."""
+
+    alerts: list[_Alert]
+
+
+def states(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> set[str]:
+    """Return the states of the rows that say that an alert by itself fires; empty if there are none."""
+    return {str(row[0]) for row in connection.execute(_BY_KEY, (fingerprint, dedup_key, Status.FIRING.value))}
+
+
+def in_groups(connection: sqlite3.Connection, since: float, wanted: Collection[str]) -> dict[str, set[str]]:
+    """Return the states of the rows that say of alerts that they fire, by fingerprint, since an instant."""
+    found: dict[str, set[str]] = {}
+    for created_at, state, body in connection.execute(_FIRING, (Status.FIRING.value, MAX_ROWS)):
+        if created_at < since:
+            break
+        for alert in msgspec.msgpack.decode(body, type=_Told).alerts:
+            if alert.fingerprint in wanted and alert.status is Status.FIRING:
+                found.setdefault(alert.fingerprint, set()).add(str(state))
+    return found
