@@ -283,20 +283,21 @@ class Notifier:
         self._wind(name)
         return alert
 
-    def unacknowledge(self, name: str, now: float, rules: Mapping[str, Rule], find: Find) -> Told:
+    def unacknowledge(self, name: str, now: float, rules: Mapping[str, Rule], find: Find, *, by: str = "") -> Told:
         """Note that nobody looks after an alert any more: those who were told of it are told again."""
         self._desk.begin(rules, find)
-        self._end_ack(name, now, at_once=True)
+        self._end_ack(name, now, taken_back_by=by or "somebody")
         return self._done()
 
-    def _end_ack(self, name: str, now: float, *, at_once: bool = False) -> None:
+    def _end_ack(self, name: str, now: float, *, taken_back_by: str = "") -> None:
         ack, alert = self._state.acks.get(name), self._state.firing.get(name)
-        if ack is None or (not at_once and (ack.until is None or ack.until > now)):
+        if ack is None or (not taken_back_by and (ack.until is None or ack.until > now)):
             return
         self._state.acks.take(name)
         if alert is None:
             return
-        self._desk.note(What.ACK_EXPIRED, alert, now, note=f"of {ack.by}: it still fires")
+        why = f"taken back by {taken_back_by}" if taken_back_by else "it still fires"
+        self._desk.note(What.ACK_EXPIRED, alert, now, note=f"of {ack.by}: {why}")
         self._alone.due_now(name, now)
         self._groups.due_now(name, now)
         self._alone.repeat(name, now)

@@ -138,6 +138,10 @@ class Stage:
             f for f, at in labels.items() if (at["alertname"], at["app"], at["severity"]) == (alertname, app, "page")
         )
 
+    def link(self, fingerprint: str) -> str:
+        """Return the link by which a page's reader acknowledges an alert's first episode."""
+        return self.service.acknowledge_url(fingerprint, 1)
+
     def acknowledge(self, fingerprint: str, name: str) -> None:
         """Acknowledge as the page's form does."""
         self._client.post(f"/alerts/{fingerprint}/acknowledge", data={"name": name})
@@ -197,6 +201,10 @@ def main() -> None:
         shoot(browser, claxon.url, folder / "dark.png", width=1100, height=1700, dark=True)
         shoot(browser, claxon.url, folder / "phone.png", width=390, height=844, dark=True)
         shoot(browser, f"{claxon.url}/alerts/{burning}", folder / "alert.png", width=1100, height=1700)
+        rejected = claxon.fingerprint("ClaudeAuthError", "nightly-batch")
+        new = f"{claxon.url}/silences/new?alert={rejected}"
+        shoot(browser, new, folder / "silence.png", width=1100, height=1000)
+        shoot(browser, claxon.link(burning), folder / "link.png", width=390, height=844, dark=True)
         browser.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -20,10 +21,14 @@ from alerts.policy import policy_of
 from alerts.rules import Rule
 
 from . import clock
+from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import drill as drill_api
 from .api import events as events_api
 from .api import page as page_api
+from .api import pagerduty as pagerduty_api
+from .api import previews as previews_api
+from .api import silences_page as silences_api
 from .api import status as status_api
 from .api.auth import Keys, SameOrigin
 from .api.problems import install_problems
@@ -35,11 +40,14 @@ from .delivery import Deliverer, lanes
 from .difference import Difference
 from .dispatch import Dispatch
 from .intake import Intake
+from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .metrics import Metrics
+from .pagerduty_sync import PagerDutySync
 from .reloading import Configuration, ReloadError
 from .scheduler import Scheduler
 from .settings import Settings
 from .storage.database import open_database
+from .storage.remembered import own_secret
 from .views import Views
 from .watch import failing as failing_watch
 from .watch import ways
@@ -69,10 +77,14 @@ class Service:
         self.started_at = clock.now()
         url = loaded.config.external_url or settings.url
         rules = tuple(rules) if rules is not None else None
+        connection = open_database(settings.data)
+        secret = own_secret(connection, SECRET_NAME, os.urandom(SECRET_BYTES))
+        self.links = Links(secret, clock=self.clock)
+        policy = policy_of(loaded.config, external_url=url, lanes=lanes(loaded.receivers), ack_url=self.acknowledge_url)
         self.core = Core(
-            open_database(settings.data),
+            connection,
             loaded.rules if rules is None else rules,
-            Notifier(policy=policy_of(loaded.config, external_url=url, lanes=lanes(loaded.receivers))),
+            Notifier(policy=policy),
             clock=self.clock,
             targets=self._targets,
             steady=clock.monotonic,
@@ -80,7 +92,8 @@ class Service:
         fallback = loaded.config.fallback_receiver
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
         self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))
-        self.views = Views(self.core, external_url=url)
+        self.pagerduty = PagerDutySync(self.core, self.dispatch, receivers=lambda: self.deliverer.receivers)
+        self.views = Views(self.core, external_url=url, clock=self.clock)
         self.intake = Intake()
         self.scheduler = Scheduler()
         self.configuration = Configuration(
@@ -110,6 +123,10 @@ class Service:
         self.metrics = Metrics(
             self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally
         )
+
+    def acknowledge_url(self, fingerprint: str, episode: int) -> str:
+        """Return the link by which whoever is told of an alert's episode acknowledges it, without a key."""
+        return f"{self.views.external_url.rstrip('/')}/{PATH}/{self.links.token(fingerprint, episode)}"
 
     def _targets(self, notification: Notification) -> list[str]:
         # Who fails is not asked to tell that it does.
@@ -236,7 +253,18 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     service.configuration.use_keys(keys, on_keys=app.state.keys.replace)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
-    for router in (events_api.router, alerts_api.router, api_v2, drill_api.router, status_api.router, page_api.router):
+    parts = (
+        events_api,
+        alerts_api,
+        drill_api,
+        status_api,
+        page_api,
+        link_api,
+        silences_api,
+        previews_api,
+        pagerduty_api,
+    )
+    for router in (*(part.router for part in parts), api_v2):
         app.include_router(router)
     page_api.mount_static(app)
     return app

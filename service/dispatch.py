@@ -75,7 +75,7 @@ class Dispatch:
         self._put(made, now)
         return made
 
-    def expire(self, name: str) -> Silence:
+    def expire(self, name: str, *, by: str = "") -> Silence:
         """End a silence.
 
         Raises:
@@ -88,8 +88,23 @@ class Dispatch:
         if old.state(now) is silences.SilenceState.EXPIRED:
             raise SilenceError(f"silence: {name}: has ended already: there is nothing to expire")
         ended = silences.expired(old, now=now)
+        if by:
+            self._core.note(Decision(at=now, what=What.SILENCE, subject=name, note=f"ended early by {by}"))
         self._put(ended, now)
         return ended
+
+    def extend(self, name: str, *, by_s: float, by: str) -> Silence:
+        """Let a silence last longer; whoever extends it answers for it from now on.
+
+        Raises:
+            KeyError: There is none with this id.
+            SilenceError: It has ended already, or would last too long.
+            sqlite3.Error: It cannot be written, and is as it was.
+        """
+        old = self._core.notifier.state.silences[name]
+        if old.state(self.now) is silences.SilenceState.EXPIRED:
+            raise SilenceError(f"silence: {name}: has ended already: make it again")
+        return self.silence(msgspec.structs.replace(old, ends_at=old.ends_at + by_s, created_by=by or old.created_by))
 
     def _put(self, silence: Silence, now: float) -> None:
         core = self._core
@@ -104,13 +119,16 @@ class Dispatch:
 
     # ── acknowledgements ──────────────────────────────────────────────────────
 
-    def acknowledge(self, fingerprint: str, *, by: str) -> Alert | None:
-        """Note who looks after an alert; None if it does not fire.
+    def acknowledge(self, fingerprint: str, *, by: str, episode: int | None = None) -> Alert | None:
+        """Note who looks after an alert; None if it does not fire, or not in the episode that is meant.
 
         Raises:
             sqlite3.Error: It cannot be written; it counts until a restart.
         """
         core, now = self._core, self.now
+        fires = core.notifier.state.firing.get(fingerprint)
+        if fires is None or (episode is not None and fires.episode != episode):
+            return None
         alert = core.notifier.acknowledge(fingerprint, by=by, now=now)
         if alert is None:
             return None
@@ -123,12 +141,23 @@ class Dispatch:
         core.decide(([], []), at_once=True)
         return live if live is not None else alert
 
-    def unacknowledge(self, fingerprint: str) -> None:
-        """Note that nobody looks after an alert any more; those who were told are told again."""
+    def unacknowledge(self, fingerprint: str, *, by: str = "") -> bool:
+        """Note that nobody looks after an alert any more; those who were told are told again.
+
+        Returns:
+            Whether somebody did.
+
+        Raises:
+            sqlite3.Error: It cannot be written; it counts until a restart.
+        """
         core, now = self._core, self.now
+        if fingerprint not in core.notifier.state.acks:
+            return False
         live = core.engine.find(fingerprint)
         if live is not None:
             live.acked_by, live.acked_at = "", None
             with Transaction(core.connection):
                 state.save_episode(core.connection, live)
-        core.decide(core.notifier.unacknowledge(fingerprint, now, core.known_rules, core.engine.find), at_once=True)
+        told = core.notifier.unacknowledge(fingerprint, now, core.known_rules, core.engine.find, by=by)
+        core.decide(told, at_once=True)
+        return True

@@ -28,7 +28,7 @@ class AlertAnswer(msgspec.Struct, kw_only=True):
 
     current: AlertView
     episodes: list[AlertView]
-    rule: RuleText
+    rule: RuleText | None
     ledger: list[Decision]
     deliveries: list[DeliveryRow]
     held_back: list[HeldBack]
@@ -76,7 +76,7 @@ def _line(text: str) -> str:
 
 def _head(answer: AlertAnswer) -> str:
     view, alert = answer.current, answer.current.alert
-    name = f"{alert.labels['alertname']} ({alert.labels.get('severity', 'page')})"
+    name = f"{alert.labels.get('alertname', 'alert')} ({alert.labels.get('severity', 'page')})"
     state = {"firing": "fires", "pending": "is pending", "resolved": "has resolved"}[view.state]
     lines = [f"{name} {alert.fingerprint} {state}, episode {alert.episode}", f"  {_line(view.message.summary)}"]
     if alert.fired_at is not None:
@@ -85,10 +85,15 @@ def _head(answer: AlertAnswer) -> str:
             fired += f", ended {iso(alert.resolved_at)} after {span(alert.resolved_at - alert.fired_at)}"
             fired += f": {view.message.resolve_reason}"
         lines.append(fired)
-    if alert.acked_by:
-        lines.append(f"  acknowledged by {_line(alert.acked_by)} {iso(alert.acked_at or 0.0)}")
+    if view.ack is not None:
+        until = f", until {iso(view.ack.until)}" if view.ack.until is not None else ""
+        lines.append(f"  acknowledged by {_line(view.ack.by)} {iso(view.ack.at)}{until}")
+    elif alert.acked_by:
+        over = "" if view.state == "resolved" else "; that is over"
+        lines.append(f"  acknowledged by {_line(alert.acked_by)} {iso(alert.acked_at or 0.0)}{over}")
     if view.held_back_by:
         lines.append(f"  held back: nobody is told of it while {view.held_back_by} fires")
+    lines += [f"  silenced by {_line(s.by)} until {iso(s.until)}: {_line(s.comment)}" for s in view.silences]
     return "\n".join(lines)
 
 
@@ -118,6 +123,8 @@ def _row(row: Decision, *, named: bool) -> Iterator[str]:
 
 def _rule(answer: AlertAnswer) -> str:
     rule = answer.rule
+    if rule is None:
+        return "The rule  none of Claxon's: the alert was posted"
     lines = [f"The rule  {rule.id}, hash {rule.hash}" + (f", {rule.place}" if rule.place else ", shipped with Claxon")]
     if not rule.hash_now:
         lines.append("  it is gone from the configuration since")

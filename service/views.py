@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
 
+from alerts import received as posting
 from alerts.decisions import Decision, What
 from alerts.labels import Labels
 from alerts.lifecycle import Alert, State
 from alerts.notification import AlertMessage
+from alerts.notifier_state import Received
 from alerts.rules import Rule
 from alerts.wording import message
 
@@ -23,6 +25,7 @@ from .rule_views import RuleText, RuleView, rule_text, rule_views
 from .storage import ledger, outbox, state
 from .storage.ledger import Wanted
 from .storage.outbox import DeliveryRow
+from .telling_views import AckView, SilencedBy, Telling, ack_view, silenced_by, telling_view
 
 _MOST = 1000
 
@@ -36,6 +39,9 @@ class AlertView(msgspec.Struct, kw_only=True):
         alert: All that is known of it.
         held_back_by: The fingerprint of the alert that inhibits it; "" is none.
         held_back: By what: "inhibited <fingerprint>", "silenced <id>", "muted <time interval>"; "" is nothing.
+        ack: Who looks after it now; `alert.acked_by` says who did so last in this episode.
+        silences: Those in force that match it while it fires.
+        posted: Whether somebody posted it, or Claxon says it of itself: no rule of the configuration decided it.
     """
 
     state: str
@@ -43,6 +49,9 @@ class AlertView(msgspec.Struct, kw_only=True):
     alert: Alert
     held_back_by: str = ""
     held_back: str = ""
+    ack: AckView | None = None
+    silences: list[SilencedBy] = []
+    posted: bool = False
 
 
 class AppView(msgspec.Struct, kw_only=True):
@@ -86,20 +95,24 @@ class AlertPage(msgspec.Struct, kw_only=True):
     Attributes:
         current: As it is, or was last.
         episodes: Newest first.
-        rule: As it was when the alert fired.
+        rule: As it was when the alert fired; None for one that was posted.
         ledger: Why, newest first.
         deliveries: Who was told, newest first.
         minutes: (start of the minute in Unix seconds, calls, failed) of its app.
         holds_back: Fingerprints of the alerts that it inhibits now.
+        telling: How people are told of it.
+        source: Where the cause of a posted alert can be seen; "" is unknown.
     """
 
     current: AlertView
     episodes: list[AlertView]
-    rule: Rule
+    rule: Rule | None
     ledger: list[Decision]
     deliveries: list[DeliveryRow]
     minutes: list[tuple[int, int, int]]
     holds_back: list[str]
+    telling: Telling
+    source: str = ""
 
 
 class HeldBack(msgspec.Struct, kw_only=True):
@@ -116,18 +129,20 @@ class Explained(msgspec.Struct, kw_only=True):
     Attributes:
         current: As it is, or was last.
         episodes: Newest first.
-        rule: As it was when the alert fired.
+        rule: As it was when the alert fired; null for one that was posted.
         ledger: Its decisions, newest first.
         deliveries: Who was told, and what they answered, newest first.
         held_back: What was not told of in this episode because of it.
+        telling: Who is told of it, and when next.
     """
 
     current: AlertView
     episodes: list[AlertView]
-    rule: RuleText
+    rule: RuleText | None
     ledger: list[Decision]
     deliveries: list[DeliveryRow]
     held_back: list[HeldBack]
+    telling: Telling
 
 
 def inhibitor(held_back: str) -> str:
@@ -139,46 +154,64 @@ def inhibitor(held_back: str) -> str:
 class Views:
     """Gathers views; every method runs in the core's thread."""
 
-    def __init__(self, core: Core, *, external_url: str) -> None:
+    def __init__(self, core: Core, *, external_url: str, clock: Callable[[], float]) -> None:
         self._core = core
+        self._clock = clock
         self.external_url = external_url
         self.places: Mapping[str, str] = {}
         self._former: dict[str, Rule | None] = {}
 
+    @property
+    def present(self) -> float:
+        """The present: what people did counts from then, and the engine may not have come so far."""
+        return max(self._clock(), self._core.engine.now)
+
     def now(self) -> NowView:
         """Return the front page."""
-        firing = self._shown(self._core.engine.firing())
+        firing = [*self._shown(self._core.engine.firing()), *self._posted(firing=True)]
         firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
-        resolved = self._shown(state.load_resolved(self._core.connection, limit=20))
+        resolved = [*self._shown(state.load_resolved(self._core.connection, limit=20)), *self._posted(firing=False)]
+        resolved.sort(key=lambda v: -(v.alert.resolved_at or 0))
         return NowView(
             at=self._core.engine.now,
             firing=firing,
-            resolved=resolved,
+            resolved=resolved[:20],
             apps=self._apps(),
             undelivered=outbox.pending(self._core.connection),
         )
 
     def alerts(self) -> list[AlertView]:
-        """Return the alerts that fire or are pending."""
-        return self._shown([a for a in self._core.engine.alerts() if a.state is not State.INACTIVE])
+        """Return the alerts that fire or are pending, and those that were posted and fire."""
+        decided = [a for a in self._core.engine.alerts() if a.state is not State.INACTIVE]
+        return [*self._shown(decided), *self._posted(firing=True)]
 
     def alert(self, fingerprint: str) -> AlertPage | None:
-        """Return all about one alert; None if it never fired."""
+        """Return all about one alert; None if it never fired and nobody posted it."""
+        received = self._core.notifier.state.received.get(fingerprint)
+        if received is not None and self._is_posted(fingerprint):
+            view = self._posted_view(fingerprint, received)
+            return self._page(view, [view], None, source=received.generator_url)
         episodes = state.load_episodes(self._core.connection, limit=20, fingerprint=fingerprint)
         live = self._core.engine.find(fingerprint)
         current = live if live is not None and live.state is State.FIRING else next(iter(episodes), None)
         rule = self.rule_of(current) if current is not None else None
         if current is None or rule is None:
             return None
-        key = (current.labels.get("app", ""), current.labels.get("environment", ""))
+        return self._page(self._view(current, rule), self._shown(episodes), rule)
+
+    def _page(self, current: AlertView, episodes: list[AlertView], rule: Rule | None, *, source: str = "") -> AlertPage:
+        core, alert = self._core, current.alert
+        key = (alert.labels.get("app", ""), alert.labels.get("environment", ""))
         return AlertPage(
-            current=self._view(current, rule),
-            episodes=self._shown(episodes),
+            current=current,
+            episodes=episodes,
             rule=rule,
-            ledger=self.ledger(Wanted(subject=fingerprint), limit=50),
-            deliveries=outbox.recent(self._core.connection, limit=20, fingerprint=fingerprint),
-            minutes=self._core.engine.history().get(key, []),
-            holds_back=self._core.notifier.holds_back(fingerprint),
+            ledger=self.ledger(Wanted(subject=alert.fingerprint), limit=50),
+            deliveries=outbox.recent(core.connection, limit=20, fingerprint=alert.fingerprint),
+            minutes=core.engine.history().get(key, []),
+            holds_back=core.notifier.holds_back(alert.fingerprint),
+            telling=telling_view(core.notifier, alert, self.present),
+            source=source,
         )
 
     def explained(self, fingerprint: str) -> Explained | None:
@@ -186,15 +219,20 @@ class Views:
         page = self.alert(fingerprint)
         if page is None:
             return None
-        current = self._core.engine.rules.get(page.rule.id)
         return Explained(
             current=page.current,
             episodes=page.episodes,
-            rule=rule_text(page.rule, now=current, place=self.places.get(page.rule.id, "")),
+            rule=self._text_of(page.rule),
             ledger=page.ledger,
             deliveries=page.deliveries,
             held_back=self._held_back(page.current.alert),
+            telling=page.telling,
         )
+
+    def _text_of(self, rule: Rule | None) -> RuleText | None:
+        if rule is None:
+            return None
+        return rule_text(rule, now=self._core.engine.rules.get(rule.id), place=self.places.get(rule.id, ""))
 
     def _held_back(self, cause: Alert) -> list[HeldBack]:
         wanted = Wanted(what=What.INHIBITED, app=cause.labels.get("app"), since=cause.fired_at, until=cause.resolved_at)
@@ -242,20 +280,48 @@ class Views:
         return [self._view(alert, rule) for alert in alerts if (rule := self.rule_of(alert)) is not None]
 
     def _view(self, alert: Alert, rule: Rule) -> AlertView:
+        return self._as_view(alert, message(alert, rule, external_url=self.external_url))
+
+    def _posted(self, *, firing: bool) -> list[AlertView]:
+        """Return the alerts that were posted: those that fire, or those that are over."""
+        state = self._core.notifier.state
+        return [
+            self._posted_view(name, received)
+            for name, received in state.received.items()
+            if self._is_posted(name) and (name in state.firing) == firing
+        ]
+
+    def _is_posted(self, name: str) -> bool:
+        """Whether an alert is known from a post alone."""
+        return self._core.engine.find(name) is None
+
+    def _posted_view(self, name: str, received: Received) -> AlertView:
+        live = self._core.notifier.state.firing.get(name)
+        alert = live if live is not None else posting.as_alert(received, now=self._core.engine.now)
+        url = f"{self.external_url.rstrip('/')}/alerts/{name}"
+        view = self._as_view(alert, posting.message(received, alert, url=url, ack_url=f"{url}#acknowledge"))
+        view.posted = True
+        return view
+
+    def _as_view(self, alert: Alert, said: AlertMessage) -> AlertView:
         live = {State.FIRING: "firing", State.PENDING: "pending", State.INACTIVE: "resolved"}
-        held_back = self._core.notifier.held_back(alert.fingerprint)
+        notifier, now = self._core.notifier, self.present
+        held_back = notifier.held_back(alert.fingerprint)
         return AlertView(
             state=live[alert.state],
-            message=message(alert, rule, external_url=self.external_url),
+            message=said,
             alert=alert,
             held_back_by=inhibitor(held_back),
             held_back=held_back,
+            ack=ack_view(notifier, alert, now),
+            silences=silenced_by(notifier, alert, now),
         )
 
     def _apps(self) -> list[AppView]:
         engine = self._core.engine
         recent = engine.recent()
-        firing = [(a.labels.get("app", ""), a.labels.get("environment", "")) for a in engine.firing()]
+        alerts = self._core.notifier.state.firing.values()
+        firing = [(a.labels.get("app", ""), a.labels.get("environment", "")) for a in alerts]
         apps = [
             AppView(
                 app=app,

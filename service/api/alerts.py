@@ -1,4 +1,4 @@
-"""GET alerts, rules, ledger; POST an acknowledgement.
+"""GET alerts, rules, ledger; POST an acknowledgement, DELETE it.
 
 ≠ SQL, HTML.
 """
@@ -77,6 +77,21 @@ async def acknowledge(
     if body is None:
         raise Problem(404, f"alert: {fingerprint[:40]}: does not fire; there is nothing to acknowledge")
     return Response(body, media_type="application/json")
+
+
+@router.delete("/v1/alerts/{fingerprint}/ack", status_code=204, summary="Take an acknowledgement back")
+async def unacknowledge(
+    request: Request,
+    fingerprint: str,
+    key: Annotated[KeyConfig | None, Depends(_admin_key)],
+    by: Annotated[str, Query(max_length=100)] = "",
+) -> Response:
+    """Answer 204, and those who were told of it are told again; 404 if nobody had acknowledged it."""
+    dispatch = request.app.state.service.dispatch
+    who = by or (key.name if key is not None else "somebody")
+    if not await ask(request, lambda: dispatch.unacknowledge(fingerprint, by=who)):
+        raise Problem(404, f"alert: {fingerprint[:40]}: not acknowledged; there is nothing to take back")
+    return Response(status_code=204)
 
 
 Instant = Annotated[str, Query(description="RFC 3339, Unix seconds, or how long ago, such as 1h", max_length=40)]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from alerts.conditions import ErrorRate
 from alerts.decisions import Decision
+from alerts.lifecycle import Alert
+from alerts.silences import SilenceState
 
 from ..core import Core
 from ..storage.ledger import Wanted
@@ -42,11 +44,16 @@ class Troubles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Now:
-    """What the front page shows."""
+    """What the front page shows.
+
+    Attributes:
+        silences: How many silences are in force.
+    """
 
     view: NowView
     troubles: Troubles
     threshold: float
+    silences: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +78,12 @@ class One:
 def now(core: Core, views: Views, *, clock: float) -> Now:
     """Return what the front page shows."""
     view = views.now()
-    return Now(view=view, troubles=_troubles(views, view.undelivered, clock), threshold=_threshold(core))
+    return Now(
+        view=view,
+        troubles=_troubles(views, view.undelivered, clock),
+        threshold=_threshold(core),
+        silences=sum(s.state(clock) is SilenceState.ACTIVE for s in core.notifier.state.silences.values()),
+    )
 
 
 def one(core: Core, views: Views, *, fingerprint: str) -> One | None:
@@ -82,7 +94,7 @@ def one(core: Core, views: Views, *, fingerprint: str) -> One | None:
     source = inhibitor(core.notifier.held_back(fingerprint)) or None
     return One(
         page=page,
-        firing=len(core.engine.firing()),
+        firing=firing(core),
         held_back_by=(source, _name(core, source)) if source is not None else None,
         holder_fires=source in core.notifier.state.firing,
         holds_back=[(name, _full_name(core, name)) for name in core.notifier.holds_back(fingerprint)],
@@ -121,18 +133,22 @@ def ledger(core: Core, views: Views, *, wanted: Wanted, limit: int) -> Ledger:
 
 
 def firing(core: Core) -> int:
-    """Return how many alerts fire."""
-    return len(core.engine.firing())
+    """Return how many alerts fire, those that were posted too."""
+    return len(core.notifier.state.firing)
+
+
+def _find(core: Core, fingerprint: str) -> Alert | None:
+    return core.engine.find(fingerprint) or core.notifier.state.firing.get(fingerprint)
 
 
 def _name(core: Core, fingerprint: str) -> str:
-    alert = core.engine.find(fingerprint)
-    return alert.labels["alertname"] if alert is not None else fingerprint
+    alert = _find(core, fingerprint)
+    return alert.labels.get("alertname", fingerprint) if alert is not None else fingerprint
 
 
 def _full_name(core: Core, fingerprint: str) -> str:
     """Return name and severity: one rule may hold a page and a ticket."""
-    alert = core.engine.find(fingerprint)
+    alert = _find(core, fingerprint)
     severity = alert.labels.get("severity", "") if alert is not None else ""
     return f"{_name(core, fingerprint)} ({severity})" if severity else _name(core, fingerprint)
 

@@ -97,7 +97,9 @@ def context(found: Now, *, clock: float, everything: bool) -> dict[str, Any]:
         "charts": _charts(groups, found, clock),
         "lines": lines,
         "more_alerts": len(rest) - len(lines),
-        "names": {v.alert.fingerprint: v.alert.labels["alertname"] for v in firing},
+        "names": {v.alert.fingerprint: v.alert.labels.get("alertname", "another") for v in firing},
+        "silences": found.silences,
+        "silenced": sum(1 for v in firing if v.silences),
         "apps": [_row(app, clock, found.threshold) for app in shown],
         "more_apps": len(view.apps) - len(shown),
         "resolved": view.resolved,
@@ -105,10 +107,10 @@ def context(found: Now, *, clock: float, everything: bool) -> dict[str, Any]:
     }
 
 
-def _urgency(view: AlertView) -> tuple[bool, bool, bool]:
-    """Pages first; among them what somebody was told of, then what nobody looks after yet."""
+def _urgency(view: AlertView) -> tuple[bool, bool, bool, bool]:
+    """Pages first; among them what nothing holds back, and then what nobody looks after yet."""
     page = view.alert.labels.get("severity") == "page"
-    return (not page, bool(view.held_back_by), bool(view.alert.acked_by))
+    return (not page, bool(view.held_back_by), bool(view.silences), view.ack is not None)
 
 
 def grouped(firing: list[AlertView]) -> tuple[list[Group], list[AlertView]]:
@@ -158,11 +160,17 @@ def _fires(firing: list[AlertView]) -> Verdict:
     # What is held back by a page whose own alert has ended is what still is wrong.
     fires = {v.alert.fingerprint for v in firing}
     held = sum(1 for v in firing if v.held_back_by in fires)
-    open_ = [v for v in firing if not v.alert.acked_by and v.held_back_by not in fires]
+    silenced = sum(1 for v in firing if v.silences and v.held_back_by not in fires)
+    open_ = [v for v in firing if v.ack is None and v.held_back_by not in fires and not v.silences]
     detail = f"{' and '.join(parts)}. "
-    detail += f"{len(open_)} not acknowledged." if open_ else "All acknowledged."
+    if open_:
+        detail += f"{len(open_)} not acknowledged."
+    else:
+        detail += "All acknowledged." if silenced < len(firing) else "All silenced."
     if held:
         detail += f" {held} held back by another."
+    if 0 < silenced < len(firing):
+        detail += f" {silenced} silenced."
     title = f"{count(len(firing))} alert{'s fire' if len(firing) != 1 else ' fires'}"
     return Verdict(tone="page" if pages else "ticket", title=title, detail=detail)
 

@@ -44,12 +44,14 @@ class Seen:
         dedup_key: Of the notification that made the incident; "" where nobody's key is known.
         by: The person who did it, as PagerDuty names them; "" where it was none: what we
             resolve there ourselves comes back too.
+        occurred_at: When, RFC 3339 in UTC, so that texts compare as instants; messages may come in another order.
     """
 
     event_id: str
     kind: Kind
     dedup_key: str
     by: str
+    occurred_at: str = ""
 
 
 class _Agent(msgspec.Struct):
@@ -64,6 +66,7 @@ class _Incident(msgspec.Struct):
 class _Event(msgspec.Struct):
     id: str
     event_type: str
+    occurred_at: str | None = None
     agent: msgspec.Raw = msgspec.Raw(b"null")
     data: msgspec.Raw = msgspec.Raw(b"null")
 
@@ -107,4 +110,5 @@ def parse(body: bytes) -> Seen:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ValueError("not a message of PagerDuty's webhooks v3") from error
     by = agent.summary if agent.type in _PEOPLE else ""
-    return Seen(event_id=event.id, kind=kind, dedup_key=incident.incident_key or "", by=clean(by or ""))
+    key, at = incident.incident_key or "", event.occurred_at or ""
+    return Seen(event_id=event.id, kind=kind, dedup_key=key, by=clean(by or ""), occurred_at=at)

@@ -156,6 +156,11 @@ def claim_event_id(connection: sqlite3.Connection, event_id: str, at: float) -> 
     return connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (event_id, at)).rowcount == 1
 
 
+def knows_event_id(connection: sqlite3.Connection, event_id: str) -> bool:
+    """Return whether an event id was noted."""
+    return connection.execute("SELECT 1 FROM event_ids WHERE id = ?", (event_id,)).fetchone() is not None
+
+
 def forget_ids(connection: sqlite3.Connection, before: float) -> None:
     """Delete idempotency keys and event ids from before an instant."""
     connection.execute("DELETE FROM idempotency WHERE at < ?", (before,))

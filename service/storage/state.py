@@ -33,6 +33,12 @@ def load_resolved(connection: sqlite3.Connection, *, limit: int) -> list[Alert]:
     return _alerts(connection.execute(query, (limit,)))
 
 
+def texts_since(connection: sqlite3.Connection, since: float, *, limit: int) -> list[str]:
+    """Return the episodes that ended at or after an instant, as JSON, newest first."""
+    query = "SELECT alert FROM episodes WHERE resolved_at >= ? ORDER BY resolved_at DESC LIMIT ?"
+    return [str(row[0]) for row in connection.execute(query, (since, limit))]
+
+
 def _alerts(rows: sqlite3.Cursor) -> list[Alert]:
     return [msgspec.json.decode(row[0], type=Alert) for row in rows.fetchall()]
 

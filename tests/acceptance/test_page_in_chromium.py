@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -36,9 +37,20 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 class Claxon:
     """A server process."""
 
-    def __init__(self, url: str, process: subprocess.Popen[bytes]) -> None:
+    def __init__(self, url: str, process: subprocess.Popen[bytes], log: Path) -> None:
         self.url = url
         self.process = process
+        self._log = log
+
+    def link(self, app: str) -> str:
+        """Return the link to acknowledge, of the page about an app that the console printed."""
+        pages = rf"┃ {app} \(prod\): .*?┃ acknowledge  (\S+)"
+        deadline = time.monotonic() + READY_S
+        while time.monotonic() < deadline:
+            if found := re.search(pages, self._log.read_text("utf-8", "replace"), re.DOTALL):
+                return found[1]
+            time.sleep(0.05)
+        raise AssertionError(f"no page about {app}")
 
     def post(self, *events: dict[str, Any]) -> None:
         """Post events."""
@@ -76,7 +88,7 @@ def served(folder: Path) -> Iterator[Claxon]:
     keyless = {name: value for name, value in os.environ.items() if not name.startswith("CLAXON_")}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=keyless, stdout=log, stderr=subprocess.STDOUT)
-    claxon = Claxon(f"http://127.0.0.1:{port}", process)
+    claxon = Claxon(f"http://127.0.0.1:{port}", process, folder / "log")
     try:
         _wait_until_ready(claxon, folder / "log")
         yield claxon
@@ -226,8 +238,12 @@ def test_a_phone_needs_no_sideways_scroll_and_has_room_for_a_thumb(browser: Brow
     claxon.post(rejected("thumb"), *[{**long, **failed, "call_id": f"c{n}"} for n in range(6)])
     with opened(browser, claxon.url, size=PHONE) as page:
         expect(page.get_by_text("server errors in a row").first).to_be_visible(timeout=WITHIN_MS)
-        addresses = [claxon.url, f"{claxon.url}/ledger", *_hrefs(page, "main h3 a")]
-        assert len(addresses) >= 4
+        silence = _silence(page, claxon, "thumb")
+        page.goto(claxon.url)
+        alerts = _hrefs(page, "main h3 a")
+        assert len(alerts) >= 2
+        addresses = [claxon.url, f"{claxon.url}/ledger", f"{claxon.url}/silences", silence, *alerts]
+        addresses.append(claxon.link("thumb"))
         for address in addresses:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"], address
@@ -236,7 +252,8 @@ def test_a_phone_needs_no_sideways_scroll_and_has_room_for_a_thumb(browser: Brow
 
 def test_a_wide_screen_needs_no_sideways_scroll_either(browser: Browser, claxon: Claxon) -> None:
     with opened(browser, claxon.url) as page:
-        for address in [claxon.url, f"{claxon.url}/ledger", *_hrefs(page, "main h3 a")]:
+        alerts = _hrefs(page, "main h3 a")
+        for address in [claxon.url, f"{claxon.url}/ledger", f"{claxon.url}/silences/new", *alerts]:
             page.goto(address)
             assert page.evaluate("document.documentElement.scrollWidth") == DESK["width"], address
 
@@ -245,7 +262,9 @@ def test_a_wide_screen_needs_no_sideways_scroll_either(browser: Browser, claxon:
 def test_every_word_has_the_contrast_that_wcag_asks_for(browser: Browser, claxon: Claxon, scheme: Scheme) -> None:
     claxon.post(rejected("contrast"), *[{"app": "contrast", "environment": "prod", "status": 500}] * 12)
     with opened(browser, claxon.url, scheme=scheme) as page:
-        for address in (claxon.url, f"{claxon.url}/ledger", alert_url(page, "contrast")):
+        alert, link = alert_url(page, "contrast"), claxon.link("contrast")
+        silence = _silence(page, claxon, "contrast")
+        for address in (claxon.url, f"{claxon.url}/ledger", alert, link, silence, f"{claxon.url}/silences"):
             page.goto(address)
             assert page.evaluate(_LOW_CONTRAST) == [], address
         dark = page.evaluate("getComputedStyle(document.body).backgroundColor")
@@ -264,6 +283,62 @@ def test_the_ledger_is_asked_by_its_form_with_and_without_javascript(browser: Br
             expect(page.get_by_role("link", name="ClaudeAuthError (page): asked (prod)")).to_be_visible()
             expect(page.get_by_text("unasked")).to_have_count(0)
             expect(page.get_by_label("App", exact=True)).to_have_value("asked")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_the_link_of_a_page_acknowledges_with_one_press(browser: Browser, claxon: Claxon, script: bool) -> None:
+    app = f"link-{script}".lower()
+    claxon.post(rejected(app))
+    with opened(browser, claxon.link(app), size=PHONE, script=script) as page:
+        button = page.get_by_role("button", name="Acknowledge")
+        box = button.bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] < PHONE["height"]
+        button.click()
+
+        expect(page.get_by_text("Acknowledged by somebody with the link")).to_be_visible()
+        page.get_by_label("Your name").fill("Ada")
+        page.get_by_role("button", name="Take over").click()
+        expect(page.get_by_text("Acknowledged by Ada")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_silence_is_previewed_made_and_ended_by_its_forms(browser: Browser, claxon: Claxon, script: bool) -> None:
+    app = f"quiet-{script}".lower()
+    claxon.post(rejected(app))
+    with opened(browser, claxon.url, script=script) as page:
+        page.goto(alert_url(page, app))
+        page.get_by_role("link", name="Silence …").click()
+        expect(page.get_by_role("alert").first).to_contain_text("ClaudeAuthError fires now and would be hidden")
+        page.get_by_label("Matchers").fill(f'app="{app}"\nseverity="page"')
+        page.locator("#for").select_option("1h")
+        page.get_by_label("Your name").fill("Ada")
+        page.get_by_label("Why").fill("the key is being rotated")
+        page.get_by_role("button", name="Silence it all the same").click()
+        # The matchers are others than those that were previewed: their preview comes first.
+        expect(page.get_by_role("heading", name="What it would hide")).to_be_visible()
+        page.get_by_role("button", name="Silence it all the same").click()
+
+        made = page.locator(".silence-active", has_text=app)
+        expect(made).to_contain_text("Holds back 1")
+        expect(made).to_contain_text("the key is being rotated")
+        made.get_by_text("Extend or end").click()
+        made.get_by_label("Your name").fill("Grace")
+        made.get_by_role("button", name="End it now").click()
+        expect(page.locator(".silence-expired", has_text=app)).to_be_visible()
+        expect(page.locator(".silence-active", has_text=app)).to_have_count(0)
+
+
+def _silence(page: Page, claxon: Claxon, app: str) -> str:
+    """Make a silence of an app, and return the address of a form with a preview that warns."""
+    page.goto(alert_url(page, app))
+    form = str(page.get_by_role("link", name="Silence …").evaluate("e => e.href"))
+    page.goto(form)
+    page.get_by_label("Your name").fill("Ada")
+    page.get_by_label("Why").fill("W" * 300)
+    page.get_by_role("button", name="Silence it all the same").click()
+    expect(page.locator(".silence-active", has_text=app).first).to_be_visible()
+    return form
 
 
 def test_the_keyboard_reaches_the_first_alert_and_shows_where_it_is(browser: Browser, claxon: Claxon) -> None:
@@ -285,7 +360,7 @@ def _hrefs(page: Page, selector: str) -> list[str]:
 
 
 _SMALL_TARGETS = """
-() => [...document.querySelectorAll("main .button, main button, main input, main select, main summary")]
+() => [...document.querySelectorAll("main .button, main button, main input, main select, main textarea, main summary")]
   .map((e) => [e.textContent.trim().slice(0, 40), Math.round(e.getBoundingClientRect().height)])
   .filter(([, height]) => height > 0 && height < 44)
 """

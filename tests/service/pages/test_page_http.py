@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from alerts.config import KeyConfig
-from service.api import page as page_api
+from service.api import html as page_api
 from service.settings import hash_key
 from tests.service.pages.world import World, claxon
 

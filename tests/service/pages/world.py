@@ -6,16 +6,21 @@ Nothing waits: time passes when a test says so, and then the core evaluates.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 
 from alerts.config import KeyConfig
+from alerts.labels import fingerprint
+from alerts.notification import Notification
+from alerts.received import Posted
 from service import clock
 from service.app import Service, create_app
 from service.config_file import load_config
@@ -55,6 +60,33 @@ class World:
         """Have the core evaluate at the present."""
         await asyncio.wrap_future(self.service.core.submit(self.service.core.tick))
 
+    async def core(self, function: Callable[[], Any]) -> Any:
+        """Return what a function finds in the core's thread."""
+        return await asyncio.wrap_future(self.service.core.submit(function))
+
+    async def raise_alert(
+        self, *, annotations: Mapping[str, str] | None = None, source: str = "", **labels: str
+    ) -> str:
+        """Post an alert as another program does; return its fingerprint."""
+        one = Posted(labels=labels, annotations=dict(annotations or {}), generator_url=source)
+        assert await self.core(lambda: self.service.dispatch.post([one])) == []
+        return fingerprint(labels)
+
+    async def decide_by(self, **changes: Any) -> None:
+        """Put another policy in force: `escalations=...`, `route=...`."""
+        notifier = self.service.core.notifier
+
+        def adopt() -> None:
+            notifier.adopt(replace(notifier.policy, **changes), self.service.core.engine.now)
+
+        await self.core(lambda: self.service.core.weigh(adopt))
+
+    async def told(self) -> list[str]:
+        """Return why each notification so far was sent, oldest first."""
+        query = "SELECT notification FROM outbox ORDER BY id"
+        rows = await self.core(lambda: self.service.core.connection.execute(query).fetchall())
+        return [msgspec.msgpack.decode(body, type=Notification).reason for (body,) in rows]
+
     async def page(self, path: str = "/", *, status: int = 200) -> str:
         """Return a page's HTML, checked to be well-formed."""
         answer = await self.client.get(path)
@@ -83,7 +115,7 @@ async def claxon(
     """Run a Claxon until the block ends."""
     wound = {"now": NOON}
     patch.setattr(clock, "now", lambda: wound["now"])
-    service = Service(Settings(data=folder), load_config(config))
+    service = Service(Settings(data=folder, config=config), load_config(config))
     app = create_app(service, tuple(keys))
     transport = httpx2.ASGITransport(app=app)
     async with (
