@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import inf
 
 import msgspec
 
 from .decisions import Decision, What
-from .desk import Desk
+from .desk import Desk, page_key
 from .groups import Groups
 from .incidents import Incident, Place, closing, is_symptom, place_of
 from .lifecycle import Alert
@@ -18,6 +19,21 @@ from .notification import AlertMessage, NotifyReason
 from .notifier_state import Told
 from .routes import Matched
 from .storms import paced
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A page that is open.
+
+    Attributes:
+        alert: What it speaks of now: the alert that was told, or, when that is over, one of its incident that is not.
+        episode: Of the alert that was told.
+        key: What all its messages share.
+    """
+
+    alert: Alert
+    episode: int
+    key: str
 
 
 class Alone:
@@ -47,11 +63,7 @@ class Alone:
     def begin_all(self, now: float) -> None:
         """Tell of all that fires, is not told, and may be."""
         for name in sorted(self.untold, key=self._desk.rank):
-            alert = self._state.firing.get(name)
-            if alert is None:
-                del self.untold[name]
-            else:
-                self._begin(alert, now)
+            self._begin(self._state.firing[name], now)
 
     def begin_again(self, alert: Alert, now: float) -> None:
         """Note that an alert fires anew while the page of its earlier episode is open."""
@@ -136,7 +148,7 @@ class Alone:
         self._open_page(alert, told.receivers)
         # The page says what is; the ledger what was when the alert changed last, however late a step comes.
         desk.note(What.NOTIFIED, alert, now, note=f"{NotifyReason.FIRST}: {', '.join(one_by_one)}")
-        desk.tell([desk.say(alert)], one_by_one, now, NotifyReason.FIRST)
+        desk.tell(desk.say(alert), one_by_one, now, NotifyReason.FIRST)
 
     # ── again ─────────────────────────────────────────────────────────────────
 
@@ -147,7 +159,7 @@ class Alone:
 
     def repeat(self, name: str, now: float) -> None:
         """Tell again of an alert that still fires, those whose time has come."""
-        told, alert = self._state.told.get(name), self._state.firing.get(name)
+        told = self._state.told.get(name)
         if told is None:
             return
         due = [receiver for receiver, at in told.again.items() if at <= now]
@@ -156,23 +168,39 @@ class Alone:
         for receiver in due:
             told.again[receiver] = now + told.every[receiver]
         self._state.told[name] = told
-        if alert is None or not self._may_repeat(alert, now):
+        page = self.page(name)
+        if page is None or not self.needs_somebody(name, page, now):
             return
+        alert = page.alert
         open_now = {
             _name(one) for one in self._routes(alert) if isinstance(one, str) or not self._desk.muting(one, now)
         }
         due = [receiver for receiver in due if receiver in open_now]
         if due:
             self._desk.note(What.NOTIFIED, alert, now, note=f"{NotifyReason.REPEAT}: {', '.join(due)}")
-            self._desk.tell([self.page_of(alert)], due, now, NotifyReason.REPEAT)
+            self.tell_page(page, due, now, NotifyReason.REPEAT)
 
-    def page_of(self, alert: Alert) -> AlertMessage:
-        """Return an alert as its open page tells it, which may be of an earlier episode."""
-        said, told = self._desk.say(alert), self._state.told.get(alert.fingerprint)
-        return msgspec.structs.replace(said, episode=told.episode) if told is not None else said
+    def page(self, name: str) -> Page | None:
+        """Return what the page of an alert speaks of now; None if nothing of it fires any more."""
+        alert, labels = self._state.firing.get(name), None
+        incident = self._state.incidents.get(name)
+        if alert is None and incident is not None:
+            labels = incident.labels
+            alert = next((self._state.firing[n] for n in incident.firing if n in self._state.firing), None)
+        if alert is None:
+            return None
+        told = self._state.told.get(name)
+        episode = told.episode if told is not None and told.receivers else alert.episode
+        return Page(alert=alert, episode=episode, key=page_key(labels or alert.labels, name, episode))
 
-    def _may_repeat(self, alert: Alert, now: float) -> bool:
-        return not self._desk.acked(alert, now) and not self._desk.held(alert, None, now)[0]
+    def needs_somebody(self, name: str, page: Page, now: float) -> bool:
+        """Whether nobody looks after a page, and nothing holds it back."""
+        return not self._desk.acked(name, page.episode, now) and not self._desk.held(page.alert, None, now)[0]
+
+    def tell_page(self, page: Page, receivers: list[str], now: float, reason: NotifyReason) -> None:
+        """Have receivers told what an open page speaks of now, under its own key."""
+        said = msgspec.structs.replace(self._desk.say(page.alert), episode=page.episode)
+        self._desk.tell(said, receivers, now, reason, key=page.key)
 
     def due_now(self, name: str, now: float) -> None:
         """Have everybody who was told of an alert told again: nobody looks after it any more."""
@@ -183,18 +211,22 @@ class Alone:
 
     # ── ends ──────────────────────────────────────────────────────────────────
 
-    def end(self, alert: Alert, over: AlertMessage, now: float) -> None:
-        """Take the end of an alert: whoever was told of it is told of that."""
+    def end(self, alert: Alert, over: AlertMessage, now: float) -> AlertMessage | None:
+        """Take the end of an alert: whoever was told of it is told of that.
+
+        Returns:
+            The end of the page that is over now, which may be another alert's; None while it goes on.
+        """
         name = alert.fingerprint
         self.untold.pop(name, None)
         for lead in self._open.get(place_of(alert.labels), ()):
             if name in self._state.incidents[lead].firing:
-                self._leave(lead, alert, over, now)
-                return
+                return self._leave(lead, alert, over, now)
         told = self._state.told.take(name)
         if told is not None and told.receivers:
             self._desk.note(What.NOTIFIED, alert, now, note=f"{NotifyReason.RESOLVED}: {', '.join(told.receivers)}")
-            self._desk.tell([over], told.receivers, now, NotifyReason.RESOLVED)
+            self._desk.tell(over, told.receivers, now, NotifyReason.RESOLVED)
+        return over
 
     def forget(self, name: str) -> None:
         """Count an alert as not told: nobody who is there now knows of it."""
@@ -202,8 +234,7 @@ class Alone:
         incident = self._state.incidents.take(name)
         if incident is not None:
             self._open[place_of(incident.labels)].remove(name)
-        if name in self._state.firing:
-            self.untold[name] = None
+        self.untold[name] = None
 
     # ── one page for one incident ─────────────────────────────────────────────
 
@@ -212,16 +243,10 @@ class Alone:
         if not is_symptom(alert, self._desk.policy.symptoms) or alert.fingerprint in self._state.incidents:
             return
         name = alert.fingerprint
-        here = self._open.setdefault(place_of(alert.labels), [])
-        for lead in here:
-            other = self._state.incidents[lead]
-            if name in other.firing:
-                other.firing.remove(name)
-                self._state.incidents[lead] = other
         self._state.incidents[name] = Incident(
             lead=name, labels=alert.labels, rule=alert.rule, receivers=list(receivers), firing=[name]
         )
-        here.append(name)
+        self._open.setdefault(place_of(alert.labels), []).append(name)
 
     def gather(self) -> None:
         """Let the open pages speak for all that overlaps with them, before any of them is closed."""
@@ -250,18 +275,18 @@ class Alone:
             self._state.incidents[found] = incident
         return found
 
-    def _leave(self, lead: str, alert: Alert, over: AlertMessage, now: float) -> None:
-        """Take an alert that ended out of its incident, and close the page if it was the last."""
+    def _leave(self, lead: str, alert: Alert, over: AlertMessage, now: float) -> AlertMessage | None:
+        """Take an alert that ended out of its incident, and close the page if it was the last; return its end."""
         incident = self._state.incidents[lead]
         if alert.fingerprint == lead and incident.ended is None:
             incident.ended, incident.value = over, alert.value
         if alert.fingerprint in self._state.firing:
             self._state.incidents[lead] = incident
-            return  # It fires again, since the same instant.
+            return None  # It fires again, since the same instant.
         incident.firing.remove(alert.fingerprint)
         if incident.firing:
             self._state.incidents[lead] = incident
-            return
+            return None
         del self._state.incidents[lead]
         self._open[place_of(incident.labels)].remove(lead)
         told = self._state.told.take(lead)
@@ -273,7 +298,8 @@ class Alone:
         row.rule, row.rule_hash = incident.rule, closed.rule_hash
         row.note = f"{NotifyReason.RESOLVED}: {', '.join(receivers)}"
         self._desk.decisions.append(row)
-        self._desk.tell([closed], receivers, now, NotifyReason.RESOLVED)
+        self._desk.tell(closed, receivers, now, NotifyReason.RESOLVED)
+        return closed
 
     def add_receiver(self, name: str, receiver: str) -> bool:
         """Have a receiver told of the end of what was told by itself, too; False if it was not."""

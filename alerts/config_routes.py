@@ -109,7 +109,10 @@ def _matchers(reading: Reading, entry: Entry, path: Path) -> tuple[Matcher, ...]
 
 def _grouping(reading: Reading, entry: Entry, path: Path, *, parent: Route) -> Route:
     """Return a route with the parent's receiver and its own grouping, or its parent's where it says nothing."""
-    group_by = parent.group_by if entry.get("group_by") is None else _group_by(reading, entry["group_by"], path)
+    own = entry.get("group_by")
+    # Alertmanager takes an empty list for none: below a route that groups it says nothing.
+    inherits = own is None or (own == [] and parent.group_by is not None)
+    group_by = parent.group_by if inherits else _group_by(reading, own, path)
     wait_s, interval_s = parent.group_wait_s, parent.group_interval_s
     if group_by is not None and parent.group_by is None:
         wait_s, interval_s = GROUP_WAIT_S, GROUP_INTERVAL_S

@@ -42,7 +42,7 @@ class Desk:
         self.due: list[Notification] = []
         self.decisions: list[Decision] = []
         self.rules: Mapping[str, Rule] = {}
-        self.find: Find = _nobody
+        self.find: Find = dict[str, Alert]().get
 
     def begin(self, rules: Mapping[str, Rule], find: Find) -> None:
         """Begin with nothing due."""
@@ -86,16 +86,18 @@ class Desk:
         else:
             said = message(alert, rule, external_url=external)
         changes: dict[str, str] = {}
+        episode = self.episode_of(alert)
         if self.policy.ack_url is not None:
-            changes["ack_url"] = self.policy.ack_url(name, alert.episode)
+            changes["ack_url"] = self.policy.ack_url(name, episode)
         ack = self.state.acks.get(name)
-        if ack is not None and ack.episode == alert.episode:
+        if ack is not None and ack.episode == episode:
             changes["acked_by"] = ack.by
         return msgspec.structs.replace(said, **changes) if changes else said
 
-    def tell(self, alerts: list[AlertMessage], receivers: Iterable[str], now: float, reason: NotifyReason) -> None:
-        """Have receivers told of one alert by itself."""
-        told = alerts[0]
+    def tell(
+        self, told: AlertMessage, receivers: Iterable[str], now: float, reason: NotifyReason, *, key: str = ""
+    ) -> None:
+        """Have receivers told of one alert by itself; `key` is that of its page, where that is another alert's."""
         self.due += [
             Notification(
                 status=Status.RESOLVED if reason is NotifyReason.RESOLVED else Status.FIRING,
@@ -106,9 +108,9 @@ class Desk:
                 common_annotations=facts(told),
                 external_url=self.policy.external_url,
                 reason=reason.value,
-                dedup_key=episode_key(told),
+                dedup_key=key or episode_key(told),
                 at=now,
-                alerts=alerts,
+                alerts=[told],
             )
             for receiver in receivers
         ]
@@ -169,16 +171,25 @@ class Desk:
         """Note that nothing holds an alert back."""
         self.state.held_back.take(name)
 
-    def acked(self, alert: Alert, now: float) -> bool:
-        """Whether somebody looks after an alert's episode."""
-        ack = self.state.acks.get(alert.fingerprint)
-        return ack is not None and ack.episode == alert.episode and now < (inf if ack.until is None else ack.until)
+    def episode_of(self, alert: Alert) -> int:
+        """Return the episode of an alert's open page, which may be an earlier one than its own."""
+        told = self.state.told.get(alert.fingerprint)
+        return told.episode if told is not None and told.receivers else alert.episode
+
+    def acked(self, name: str, episode: int, now: float) -> bool:
+        """Whether somebody looks after the page of an alert's episode."""
+        ack = self.state.acks.get(name)
+        return ack is not None and ack.episode == episode and now < (inf if ack.until is None else ack.until)
 
 
 def episode_key(one: Alert | AlertMessage) -> str:
     """Return what the firing and the end of one episode share; at most 255 characters."""
-    name = one.labels.get("alertname", "alert")[:200]
-    return f"claxon/{name}/{one.fingerprint}/{one.episode}"
+    return page_key(one.labels, one.fingerprint, one.episode)
+
+
+def page_key(labels: Labels, name: str, episode: int) -> str:
+    """Return the key of the page of an alert's episode; at most 255 characters."""
+    return f"claxon/{labels.get('alertname', 'alert')[:200]}/{name}/{episode}"
 
 
 def _latest(begun: Alert, current: Alert | None) -> Alert:
@@ -190,7 +201,3 @@ def _latest(begun: Alert, current: Alert | None) -> Alert:
 def _group_key(labels: Labels) -> str:
     inside = ", ".join(f'{name}="{labels[name]}"' for name in sorted(labels))
     return "{}:{" + inside + "}"
-
-
-def _nobody(_: str) -> Alert | None:
-    return None

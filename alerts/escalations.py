@@ -42,10 +42,10 @@ class Escalations:
 
     def step(self, name: str, now: float) -> None:
         """Take the steps of an alert that are due, unless somebody looks after it or something holds it back."""
-        escalation, alert = self._state.escalations.get(name), self._state.firing.get(name)
-        if escalation is None or alert is None:
+        escalation, page = self._state.escalations.get(name), self._alone.page(name)
+        if escalation is None or page is None:
             return
-        if self._desk.acked(alert, now) or self._desk.held(alert, None, now)[0]:
+        if not self._alone.needs_somebody(name, page, now):
             self._wait(name, escalation, now)
             return
         due = [receiver for at, receiver in escalation.steps if at <= now]
@@ -55,8 +55,8 @@ class Escalations:
         escalation.told += [receiver for receiver in fresh if not self._alone.add_receiver(name, receiver)]
         self._state.escalations[name] = escalation
         if fresh:
-            self._desk.note(What.ESCALATED, alert, now, note=f"nobody looks after it: {', '.join(fresh)}")
-            self._desk.tell([self._alone.page_of(alert)], fresh, now, NotifyReason.FIRST)
+            self._desk.note(What.ESCALATED, page.alert, now, note=f"nobody looks after it: {', '.join(fresh)}")
+            self._alone.tell_page(page, fresh, now, NotifyReason.FIRST)
 
     def _wait(self, name: str, escalation: Escalation, now: float) -> None:
         """Look again in a minute: an acknowledgement expires, a silence ends."""
@@ -67,4 +67,4 @@ class Escalations:
         """Take the end of an alert: whoever a step told of it is told of that."""
         escalation = self._state.escalations.take(over.fingerprint)
         if escalation is not None and escalation.told:
-            self._desk.tell([over], escalation.told, now, NotifyReason.RESOLVED)
+            self._desk.tell(over, escalation.told, now, NotifyReason.RESOLVED)

@@ -120,10 +120,6 @@ class Groups:
             self._state.groups[key] = group
             self.changed.add(key)
 
-    def knows(self, name: str) -> bool:
-        """Whether an alert is in a group."""
-        return name in self._of
-
     def held_back(self, name: str) -> str:
         """Return what holds an alert back in a group; "" if nothing does."""
         return next((why for key in self._of.get(name, ()) if (why := self._state.groups[key].held.get(name))), "")
@@ -148,9 +144,7 @@ class Groups:
 
     def look(self, key: str, now: float) -> None:
         """Look at a group whose time has come: tell what there is to tell, and let go of what has ended."""
-        group = self._state.groups.get(key)
-        if group is None or group.next_at > now:
-            return
+        group = self._state.groups[key]
         seen = _Seen(self._desk, group, self._routes.get(group.route), now)
         for lane in self._desk.policy.lanes_of(group.receiver):
             self._tell(group, seen, lane, now)
@@ -337,12 +331,13 @@ class _Seen:
                 group.held.pop(name, None)
         for name in self.resolved:
             over = state.ended.get(name)
-            if over is not None and self._is_held(over.labels, matched):
+            if over is not None and self._is_held(over, matched):
                 self._held[name] = "held back"
 
-    def _is_held(self, labels: Labels, matched: Matched | None) -> bool:
-        muted = matched is not None and bool(self._desk.muting(matched, self._now))
-        return muted or bool(self._desk.silencing.by(labels, self._now))
+    def _is_held(self, over: AlertMessage, matched: Matched | None) -> bool:
+        desk = self._desk
+        muted = matched is not None and bool(desk.muting(matched, self._now))
+        return muted or bool(desk.silencing.by(over.labels, self._now)) or desk.inhibition.source_of(over) is not None
 
     def parted(self, log: Log | None) -> tuple[list[str], list[str]]:
         """Return who fires and who has ended, of those that may be told, or were."""
@@ -353,8 +348,11 @@ class _Seen:
 
     def worth_repeating(self, firing: Iterable[str]) -> bool:
         """Whether somebody should be told again: not all of it is held back or looked after."""
-        alerts = self._desk.state.firing
-        return any(n not in self._held and not self._desk.acked(alerts[n], self._now) for n in firing)
+        return any(n not in self._held and not self._is_acked(n) for n in firing)
+
+    def _is_acked(self, name: str) -> bool:
+        episode = self._desk.episode_of(self._desk.state.firing[name])
+        return self._desk.acked(name, episode, self._now)
 
     def labels(self, name: str) -> Labels:
         """Return the labels of an alert."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from .labels import Labels
 from .lifecycle import Alert
 from .matchers import Matcher, all_match, parse_matcher
+from .notification import AlertMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +70,11 @@ class Inhibition:
             if not same:
                 sources.pop(_values(rule, alert.labels), None)
 
-    def source_of(self, alert: Alert, *, before: str | None = None) -> Alert | None:
+    def source_of(self, alert: Alert | AlertMessage, *, before: str | None = None) -> Alert | None:
         """Return a firing alert that mutes this one.
 
         Args:
-            alert: Which fires too.
+            alert: Which fires too, or has ended.
             before: The fingerprint of the one that muted it so far; it is the answer as long as it may be.
         """
         first: Alert | None = None
@@ -86,7 +87,7 @@ class Inhibition:
         return first
 
 
-def _mutes(rule: InhibitRule, source: Alert, alert: Alert) -> bool:
+def _mutes(rule: InhibitRule, source: Alert, alert: Alert | AlertMessage) -> bool:
     return source.fingerprint != alert.fingerprint and rule.mutes(source.labels, alert.labels)
 
 

@@ -10,13 +10,13 @@ from itertools import groupby
 from math import inf
 from operator import attrgetter
 
-from .alone import Alone
+from .alone import Alone, Page
 from .decisions import Decision, Transition, What
 from .desk import Desk, Find
 from .errors import AlertError
 from .escalations import Escalations
 from .groups import Groups
-from .inhibition import InhibitRule
+from .inhibition import DEFAULT_INHIBIT_RULES, InhibitRule
 from .lifecycle import Alert, Change
 from .notification import Notification
 from .notifier_state import Ack, NotifierState
@@ -44,7 +44,7 @@ class Notifier:
     def __init__(
         self,
         route: Route | None = None,
-        inhibit_rules: Iterable[InhibitRule] | None = None,
+        inhibit_rules: Iterable[InhibitRule] = DEFAULT_INHIBIT_RULES,
         *,
         external_url: str = "",
         state: NotifierState | None = None,
@@ -59,11 +59,9 @@ class Notifier:
             state: What another notifier remembered; it is used, not copied.
             policy: All of it, and more.
         """
-        if policy is None:
-            policy = Policy(route=route or Route(receiver="console"), external_url=external_url)
-            if inhibit_rules is not None:
-                policy = Policy(route=policy.route, inhibit_rules=tuple(inhibit_rules), external_url=external_url)
-        self.policy = policy
+        self.policy = policy or Policy(
+            route=route or Route(receiver="console"), inhibit_rules=tuple(inhibit_rules), external_url=external_url
+        )
         self.state = state if state is not None else NotifierState()
 
     @property
@@ -162,7 +160,7 @@ class Notifier:
             self._desk.fires(alert)
             self._alone.fired(alert)
             self._groups.fired(alert, transition.at)
-        elif transition.change is Change.RESOLVED:
+        if transition.change is Change.RESOLVED:
             self._desk.is_over(alert)
 
     def _end(self, alert: Alert, now: float) -> None:
@@ -170,10 +168,12 @@ class Notifier:
         over = self._desk.say(alert)
         if self._groups.ended(alert, now) and name not in self._state.firing:
             self._state.ended[name] = over
-        self._alone.end(alert, over, now)
-        self._escalations.end(over, now)
-        if name not in self._state.firing:
-            self._state.acks.take(name)
+        closed = self._alone.end(alert, over, now)
+        # What ends may be the page of another alert that this one was the last of.
+        for ended in (over, closed or over):
+            if self._alone.page(ended.fingerprint) is None:
+                self._escalations.end(ended, now)
+                self._state.acks.take(ended.fingerprint)
 
     def _done(self) -> Told:
         return self._desk.due, self._desk.decisions
@@ -209,7 +209,7 @@ class Notifier:
             case Timer.REPEAT:
                 self._alone.repeat(name, at)
                 self._wind(name)
-            case Timer.ESCALATION:
+            case _:
                 self._escalations.step(name, at)
                 self._wind(name)
 
@@ -230,15 +230,12 @@ class Notifier:
             key = min(self._groups.changed)
             self._groups.changed.discard(key)
             group = self._state.groups.get(key)
-            if group is None:
-                continue
-            if group.next_at <= now:
+            if group is not None and group.next_at <= now:
                 self._groups.look(key, now)
                 # A group without an interval must not be looked at for ever.
                 self._groups.changed.discard(key)
                 group = self._state.groups.get(key)
-            if group is not None:
-                self._timers.set(Timer.GROUP, key, group.next_at)
+            self._timers.set(Timer.GROUP, key, group.next_at if group is not None else None)
 
     # ── posted alerts ─────────────────────────────────────────────────────────
 
@@ -274,14 +271,17 @@ class Notifier:
     # ── people ────────────────────────────────────────────────────────────────
 
     def acknowledge(self, name: str, *, by: str, now: float) -> Alert | None:
-        """Note who looks after an alert; None if it does not fire. A page's acknowledgement expires."""
-        alert = self._state.firing.get(name)
-        if alert is None:
+        """Note who looks after an alert's page, and return what that speaks of now; None if it is over.
+
+        The acknowledgement of a page expires.
+        """
+        page = self._alone.page(name)
+        if page is None:
             return None
-        expires = self.policy.ack_expires_s if alert.labels.get("severity") in ("page", "critical") else 0.0
-        self._state.acks[name] = Ack(episode=alert.episode, by=by, at=now, until=now + expires if expires else None)
+        expires = self.policy.ack_expires_s if page.alert.labels.get("severity") in ("page", "critical") else 0.0
+        self._state.acks[name] = Ack(episode=page.episode, by=by, at=now, until=now + expires if expires else None)
         self._wind(name)
-        return alert
+        return page.alert
 
     def unacknowledge(self, name: str, now: float, rules: Mapping[str, Rule], find: Find, *, by: str = "") -> Told:
         """Note that nobody looks after an alert any more: those who were told of it are told again."""
@@ -290,14 +290,12 @@ class Notifier:
         return self._done()
 
     def _end_ack(self, name: str, now: float, *, taken_back_by: str = "") -> None:
-        ack, alert = self._state.acks.get(name), self._state.firing.get(name)
-        if ack is None or (not taken_back_by and (ack.until is None or ack.until > now)):
+        ack, page = self._state.acks.get(name), self._alone.page(name)
+        if ack is None or page is None or (not taken_back_by and (ack.until is None or ack.until > now)):
             return
         self._state.acks.take(name)
-        if alert is None:
-            return
         why = f"taken back by {taken_back_by}" if taken_back_by else "it still fires"
-        self._desk.note(What.ACK_EXPIRED, alert, now, note=f"of {ack.by}: {why}")
+        self._desk.note(What.ACK_EXPIRED, page.alert, now, note=f"of {ack.by}: {why}")
         self._alone.due_now(name, now)
         self._groups.due_now(name, now)
         self._alone.repeat(name, now)
@@ -378,6 +376,10 @@ class Notifier:
         self.state = self._state
 
     # ── for who asks ──────────────────────────────────────────────────────────
+
+    def page(self, name: str) -> Page | None:
+        """Return what the page of an alert speaks of now; None if nothing of it fires any more."""
+        return self._alone.page(name)
 
     def told(self, name: str) -> list[str]:
         """Return the receivers that know that an alert fires."""

@@ -159,8 +159,3 @@ class Silencing:
         if silence.id not in self._compiled:
             self._compiled[silence.id] = compile_matchers(silence.matchers)
         return self._compiled[silence.id]
-
-    def next_change(self, now: float) -> float | None:
-        """Return when a silence begins or ends next."""
-        times = [at for s in self._silences.values() for at in (s.starts_at, s.ends_at) if at > now]
-        return min(times, default=None)

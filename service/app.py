@@ -140,7 +140,7 @@ class Service:
         return ways.of_pages(self.configuration.loaded.config, self.deliverer.integrations)
 
     def _job(self, name: str, function: Callable[[], None]) -> CoreJob:
-        return CoreJob(self.core, name, function, steady=clock.monotonic)
+        return CoreJob(self.core, name, function, steady=clock.monotonic, on_fault=lambda: self.scheduler.failed(name))
 
     def _start_to_watch(self) -> Watch:
         self.evaluate.succeeded_at = clock.monotonic()

@@ -12,7 +12,7 @@ import gc
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
@@ -76,7 +76,8 @@ class Core:
         self._rules = tuple(rules)
         self.engine = Engine(self._rules)
         self.tally = Tally()
-        self.on_outbox: Callable[[], None] = lambda: None
+        # Called with the integrations for which there is something; None: perhaps for any.
+        self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
         # Also those that are gone: their alerts end after them.
         self._known: dict[str, Rule] = {}
         self._clock = clock
@@ -317,13 +318,13 @@ class Core:
 
     def _commit_pending(self) -> None:
         """Write all that was decided and is not committed; on a fault it stays, for the next tick."""
-        told = bool(self._open.to_tell)
         with Transaction(self.connection):
             self._flush()
+        targets = self._open.targets
         self._written()
         self.tally.commits += 1
-        if told:
-            self.on_outbox()
+        if targets:
+            self.on_outbox(targets)
 
     def _written(self) -> None:
         self._open.clear()

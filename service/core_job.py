@@ -23,7 +23,15 @@ class CoreJob:
         faults: How often it raised.
     """
 
-    def __init__(self, core: Core, name: str, function: Callable[[], None], *, steady: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        core: Core,
+        name: str,
+        function: Callable[[], None],
+        *,
+        steady: Callable[[], float],
+        on_fault: Callable[[], None] = lambda: None,
+    ) -> None:
         """Note what is to be done.
 
         Args:
@@ -31,6 +39,7 @@ class CoreJob:
             name: For the log.
             function: What is done; what it raises is logged and counted, for nobody waits for it.
             steady: Seconds that never jump.
+            on_fault: Called in the core's thread, after each fault.
         """
         self.faults = 0
         self.succeeded_at = steady()
@@ -38,6 +47,7 @@ class CoreJob:
         self._name = name
         self._function = function
         self._steady = steady
+        self._on_fault = on_fault
         self._waiting: Future[None] | None = None
 
     def __call__(self) -> None:
@@ -51,6 +61,7 @@ class CoreJob:
             self._function()
         except Exception as fault:  # noqa: BLE001 — nobody waits for this, so it is said here
             self.faults += 1
+            self._on_fault()
             _log.exception("job.error", job=self._name, error=str(fault))
             return
         self.succeeded_at = self._steady()

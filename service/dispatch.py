@@ -126,15 +126,15 @@ class Dispatch:
             sqlite3.Error: It cannot be written; it counts until a restart.
         """
         core, now = self._core, self.now
-        fires = core.notifier.state.firing.get(fingerprint)
-        if fires is None or (episode is not None and fires.episode != episode):
+        page = core.notifier.page(fingerprint)
+        if page is None or (episode is not None and page.episode != episode):
             return None
         alert = core.notifier.acknowledge(fingerprint, by=by, now=now)
         if alert is None:
             return None
         live = core.engine.find(fingerprint)
         core.note(Decision(at=now, what=What.ACKNOWLEDGED, subject=fingerprint, labels=alert.labels, note=by))
-        if live is not None and live.episode == alert.episode:
+        if live is not None and live.fingerprint == alert.fingerprint and live.episode == alert.episode:
             live.acked_by, live.acked_at = by, now
             with Transaction(core.connection):
                 state.save_episode(core.connection, live)

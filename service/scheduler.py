@@ -43,7 +43,14 @@ class Scheduler:
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def failed(self, name: str) -> None:
+        """Count a job that raised, elsewhere than here; any thread may."""
+        self._count(name, _NAMES[EVENT_JOB_ERROR])
+
+    def _count(self, name: str, trouble: str) -> None:
+        self.troubles[name, trouble] = self.troubles.get((name, trouble), 0) + 1
+
     def _trouble(self, event: Any) -> None:
         name = _NAMES[event.code]
-        self.troubles[event.job_id, name] = self.troubles.get((event.job_id, name), 0) + 1
+        self._count(event.job_id, name)
         _log.warning(f"job.{name}", job=event.job_id, error=str(getattr(event, "exception", None) or "") or None)

@@ -106,7 +106,7 @@ class Telling(msgspec.Struct, kw_only=True):
 def ack_view(notifier: Notifier, alert: Alert, now: float) -> AckView | None:
     """Return who looks after an alert's episode now; None if nobody does, or did too long ago."""
     ack = notifier.state.acks.get(alert.fingerprint)
-    if ack is None or not notifier.desk.acked(alert, now):
+    if ack is None or not notifier.desk.acked(alert.fingerprint, notifier.desk.episode_of(alert), now):
         return None
     return AckView(by=ack.by, at=ack.at, until=ack.until)
 

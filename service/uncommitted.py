@@ -23,11 +23,16 @@ _AT_ONCE = frozenset({Change.FIRED, Change.RESOLVED})
 
 @dataclass(slots=True)
 class Uncommitted:
-    """Rows of the ledger may wait for the next commit; state changes and notifications never do."""
+    """Rows of the ledger may wait for the next commit; state changes and notifications never do.
+
+    Attributes:
+        targets: The integrations for which `write` added something.
+    """
 
     decisions: list[Decision] = field(default_factory=list)
     changed: list[Transition] = field(default_factory=list)
     to_tell: list[Notification] = field(default_factory=list)
+    targets: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
@@ -57,9 +62,10 @@ class Uncommitted:
                 state.save_episode(connection, transition.alert)
         for notification in self.to_tell:
             for target in targets(notification):
+                self.targets.add(target)
                 outbox.add(connection, target, notification, deadline=now + DELIVER_FOR_S)
         return ledger.add(connection, self.decisions)
 
     def clear(self) -> None:
         """Forget it, for it is committed."""
-        self.decisions, self.changed, self.to_tell = [], [], []
+        self.decisions, self.changed, self.to_tell, self.targets = [], [], [], set()

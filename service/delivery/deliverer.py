@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import structlog
@@ -100,10 +100,11 @@ class Deliverer:
         for receiver in self._receivers.values():
             await receiver.close()
 
-    def wake(self) -> None:
-        """Have every worker look at the outbox now."""
-        for worker in self._workers.values():
-            worker.wake.set()
+    def wake(self, targets: Collection[str] | None = None) -> None:
+        """Have the workers of these integrations look at the outbox now; None: every one."""
+        for target in self._workers if targets is None else targets:
+            if (worker := self._workers.get(target)) is not None:
+                worker.wake.set()
 
     @property
     def alive(self) -> bool:
@@ -140,6 +141,8 @@ class Deliverer:
                 self._workers[target] = Worker(target, self._desk)
 
 
-def _wake_from_thread(loop: asyncio.AbstractEventLoop, wake: Callable[[], None]) -> None:
+def _wake_from_thread(
+    loop: asyncio.AbstractEventLoop, wake: Callable[[Collection[str] | None], None], targets: Collection[str] | None
+) -> None:
     if not loop.is_closed():
-        loop.call_soon_threadsafe(wake)
+        loop.call_soon_threadsafe(wake, targets)

@@ -100,11 +100,13 @@ class Desk:
         return due, None
 
     def _is_wanted(self, delivery: Delivery, head: Head) -> bool:
-        if delivery.begins:
+        if delivery.notification.status is Status.FIRING:
             return True
         connection, receiver = self.core.connection, self.receivers.get(delivery.target)
-        told = outbox.is_open(connection, delivery.target, head.dedup_key, before=head.id)
-        told = told and receiver is not None and receiver.send_resolved
+        # What is merged with its beginning is news; an end alone is, where the beginning was told.
+        told = delivery.begins or (
+            receiver is not None and receiver.send_resolved and outbox.is_open(connection, delivery)
+        )
         began = stand_ins.who_began(connection, delivery.target, head.dedup_key)
         if told and not began:
             return True
@@ -114,7 +116,7 @@ class Desk:
             if not told:
                 said = f"it began at {', '.join(began)}, and ends there" if began else "its beginning was not delivered"
                 outbox.end(connection, delivery.rows, state="cancelled", now=now, answer=said, tried=False)
-        self.core.on_outbox()
+        self.core.on_outbox(None)
         return told
 
     def _end_at(self, began: list[str], delivery: Delivery, *, now: float) -> None:
@@ -142,7 +144,7 @@ class Desk:
                         self._give_up(delivery, said=UNKNOWN, now=now, tried=False)
                         self._count_given_up(delivery, UNKNOWN)
         if gone:
-            self.core.on_outbox()
+            self.core.on_outbox(None)
         return gone
 
     # ── what came of it ───────────────────────────────────────────────────────
@@ -220,7 +222,7 @@ class Desk:
             self._count_given_up(delivery, said)
 
         await self.notes.write(end, after=after)
-        self.core.on_outbox()
+        self.core.on_outbox(None)
 
     def _who_gets(self, delivery: Delivery) -> list[str]:
         """Return who gets what was not taken: whoever stands in already has nobody, or it would go round."""

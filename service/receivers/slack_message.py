@@ -155,10 +155,20 @@ def _item(alert: AlertMessage, limit: _Size) -> Block:
     parts += [code(text) for text in alert.request_ids[:1]] if fires else []
     label = mrkdwn(name(alert), limit.text // 4)
     head = f"*{mrkdwn(word(alert), 50)}* {link(alert.url, label) or label}"
-    block = section("\n".join([head, " · ".join(part for part in parts if part)]).strip())
+    block = section(f"{head}\n{_joined(parts, MAX_TEXT - width(head) - 1)}".strip())
     if is_for_a_button(ack_url(alert)):
         block["accessory"] = button("Acknowledge", ack_url(alert))
     return block
+
+
+def _joined(parts: list[str], room: int) -> str:
+    """Return the parts that have room, the first first: an address may take half of it."""
+    shown = ""
+    for part in parts:
+        longer = f"{shown} · {part}" if shown and part else shown or part
+        if width(longer) <= room:
+            shown = longer
+    return shown
 
 
 def _took(alert: AlertMessage) -> str:

@@ -30,7 +30,9 @@ class Transaction:
             try:
                 self._connection.execute("COMMIT")
             except sqlite3.Error:
-                self._connection.execute("ROLLBACK")
+                # On some faults, such as a full disk, SQLite has rolled back itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
                 raise
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")

@@ -16,6 +16,9 @@ from alerts.notification import Notification, Status
 from . import attempts
 from .attempts import Attempt
 
+FOUND_BY = 100
+"""Of a group, so many alerts find a row that tells of them."""
+
 MERGE_BYTES = 8_000_000
 """No more rows are merged than are so large together, but two always are."""
 
@@ -56,7 +59,7 @@ class DeliveryRow(msgspec.Struct, kw_only=True):
         id: The row.
         target: "receiver/kind/index".
         status: firing or resolved.
-        fingerprint: Of the first alert it tells of.
+        fingerprint: Of the first alert that it tells of; it is found by the others too.
         created_at: When it was decided, Unix seconds.
         state: pending, delivered, failed or cancelled.
         attempts: How often it was tried.
@@ -98,10 +101,14 @@ def add(
         notification.at,
         origin,
     )
-    connection.execute(
+    added = connection.execute(
         "INSERT INTO outbox (target, dedup_key, status, fingerprint, notification, created_at, deadline, next_at, "
         "origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         row,
+    ).lastrowid
+    told = dict.fromkeys(alert.fingerprint for alert in notification.alerts[:FOUND_BY])
+    connection.executemany(
+        "INSERT INTO outbox_alerts (fingerprint, row) VALUES (?, ?)", [(name, added) for name in told]
     )
 
 
@@ -218,16 +225,17 @@ def targets_waiting(connection: sqlite3.Connection) -> list[str]:
     return [str(row[0]) for row in rows]
 
 
-def is_open(connection: sqlite3.Connection, target: str, dedup_key: str, *, before: int) -> bool:
-    """Whether an integration was told that something fires under a key, and not yet that it ended.
+def is_open(connection: sqlite3.Connection, delivery: Delivery) -> bool:
+    """Whether an integration was told that something fires under the key of a message, and not yet that it ended.
 
-    What it was told so long ago that nothing is known of it counts as told.
+    What it was told so long ago that nothing is known of it counts as told; but who stands in
+    was told nothing before.
     """
     rows = connection.execute(
         "SELECT state, status FROM outbox WHERE target = ? AND dedup_key = ? AND id < ? ORDER BY id DESC",
-        (target, dedup_key, before),
+        (delivery.target, delivery.notification.dedup_key, delivery.id),
     )
-    known = False
+    known = bool(delivery.origin)
     for state, status in rows:
         known = True
         if state == "delivered":
@@ -235,14 +243,14 @@ def is_open(connection: sqlite3.Connection, target: str, dedup_key: str, *, befo
     return not known
 
 
+_ABOUT = "id IN (SELECT row FROM outbox_alerts WHERE fingerprint = ?)"
+
 # ── the past ──────────────────────────────────────────────────────────────────
 
 
 def receivers_of(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> list[str]:
     """Return the receivers that were, or are to be, told that an episode of an alert fires."""
-    query = (
-        "SELECT target FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ? AND origin = '' ORDER BY id"
-    )
+    query = f"SELECT target FROM outbox WHERE {_ABOUT} AND dedup_key = ? AND status = ? AND origin = '' ORDER BY id"  # noqa: S608
     targets = [str(row[0]) for row in connection.execute(query, (fingerprint, dedup_key, Status.FIRING.value))]
     return list(dict.fromkeys(target.rsplit("/", 2)[0] for target in targets))
 
@@ -302,7 +310,7 @@ def waiting(connection: sqlite3.Connection, target: str) -> Waiting:
 
 def recent(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[DeliveryRow]:
     """Return deliveries, newest first, of one alert or of all."""
-    where, values = ("WHERE fingerprint = ?", [fingerprint]) if fingerprint is not None else ("", [])
+    where, values = (f"WHERE {_ABOUT}", [fingerprint]) if fingerprint is not None else ("", [])
     names = DeliveryRow.__struct_fields__[:-1]
     query = f"SELECT {', '.join(names)} FROM outbox {where} ORDER BY id DESC LIMIT ?"  # noqa: S608
     rows = [DeliveryRow(**dict(zip(names, row, strict=True))) for row in connection.execute(query, (*values, limit))]
@@ -319,4 +327,6 @@ def _ids(rows: Iterable[DeliveryRow]) -> list[int]:
 def prune(connection: sqlite3.Connection, before: float) -> None:
     """Delete deliveries that ended before an instant, and their tries."""
     attempts.prune(connection, before)
+    over = "DELETE FROM outbox_alerts WHERE row IN (SELECT id FROM outbox WHERE ended_at < ?)"
+    connection.execute(over, (before,))
     connection.execute("DELETE FROM outbox WHERE ended_at < ?", (before,))

@@ -15,7 +15,10 @@ from alerts.notification import Status
 MAX_ROWS = 20_000
 """No more rows are read for alerts that are told in groups: the newest."""
 
-_BY_KEY = "SELECT state FROM outbox WHERE fingerprint = ? AND dedup_key = ? AND status = ?"
+_BY_KEY = (
+    "SELECT state FROM outbox WHERE id IN (SELECT row FROM outbox_alerts WHERE fingerprint = ?) "
+    "AND dedup_key = ? AND status = ?"
+)
 _FIRING = "SELECT created_at, state, notification FROM outbox WHERE status = ? ORDER BY id DESC LIMIT ?"
 
 

@@ -55,10 +55,17 @@ def _load(connection: sqlite3.Connection, row: int) -> Notification:
 
 
 def _knows(connection: sqlite3.Connection, target: str, notification: Notification) -> bool:
+    """Whether somebody was told the same, or, of what fires, anything later: its end, for one, which says all."""
     found = connection.execute(
-        "SELECT 1 FROM outbox WHERE target = ? AND dedup_key = ? AND created_at >= ? AND status = ? "
+        "SELECT 1 FROM outbox WHERE target = ? AND dedup_key = ? AND created_at >= ? AND (status = ? OR ?) "
         "AND state IN ('pending', 'delivered') LIMIT 1",
-        (target, notification.dedup_key, notification.at, notification.status.value),
+        (
+            target,
+            notification.dedup_key,
+            notification.at,
+            notification.status.value,
+            notification.status is Status.FIRING,
+        ),
     ).fetchone()
     return found is not None
 

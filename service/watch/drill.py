@@ -130,7 +130,7 @@ class Drills:
         page = make_page(receiver, drill, at=self._clock(), external_url=self._external_url())
         await self._send(page, list(receivers), page.dedup_key, wait_s)
         over = end_of(page, at=self._clock())
-        wants = [target for target, one in receivers.items() if one.send_resolved]
+        wants = await self._in_core(lambda: self._deliverer.targets(over))
         rows = await self._send(over, wants, page.dedup_key, wait_s, look_at=list(receivers))
         return Drill(
             receiver=receiver,
@@ -149,7 +149,7 @@ class Drills:
             with Transaction(connection):
                 for target in targets:
                     outbox.add(connection, target, told, deadline=told.at + 2 * wait_s)
-            self._core.on_outbox()
+            self._core.on_outbox(targets)
 
         await self._in_core(add)
         until = asyncio.get_running_loop().time() + wait_s

@@ -68,6 +68,7 @@ def test_the_url_of_the_heartbeat_may_stand_in_a_file() -> None:
         ({"heartbeat": {}}, "heartbeat: write either url or url_file"),
         ({"heartbeat": {"url": "https://x", "url_file": "y"}}, "heartbeat: write either url or url_file"),
         ({"heartbeat": {"url": "secret"}}, "heartbeat.url: write a URL that begins with http:// or https://"),
+        ({"heartbeat": {"url": "https://x", "method": "PUT"}}, "heartbeat.method: 'PUT': write GET or POST"),
         ({"heartbeat": {"url": 3}}, "heartbeat.url: write a URL"),
         ({"heartbeat": {"url": "https://x", "interval": "0s"}}, "heartbeat.interval: '0s': must be more than 0"),
         ({"heartbeat": {"url": "https://x", "every": "1s"}}, "heartbeat.every: not a setting: one of url, url_file"),

@@ -320,6 +320,15 @@ def test_a_group_goes_on_where_its_route_has_other_timers(telling: Telling) -> N
     assert telling.at(20).said()[1:] == ["15 on-call new alerts added: +Down{app=a} +Down{app=b}"]
 
 
+def test_a_group_that_waits_for_nothing_goes_on_after_a_reload() -> None:
+    telling = Telling(grouped(group_wait_s=0.0, group_interval_s=0.0))
+    telling.fire("Down", app="a")
+    telling.notifier.adopt(telling.policy, telling.now)
+    telling.fire("Down", app="b")
+
+    assert telling.said()[1:] == ["0 on-call new alerts added: +Down{app=a} +Down{app=b}"]
+
+
 def test_a_clock_that_is_set_back_makes_no_group_wait_longer(telling: Telling) -> None:
     telling.fire("Down")
     telling.at(35)

@@ -104,6 +104,9 @@ def open_at_the_end(told: list[Notification]) -> set[tuple[str, str, str]]:
     """Return (receiver, key, alert) that were told as firing and never as ended."""
     latest: dict[tuple[str, bool | None, str], dict[str, bool]] = defaultdict(dict)
     for n in told:
+        if n.status is Status.RESOLVED:
+            # A page may have spoken of others since; its end is the end of all of it.
+            latest[n.receiver, n.send_resolved, n.dedup_key].clear()
         for alert in n.alerts:
             latest[n.receiver, n.send_resolved, n.dedup_key][alert.fingerprint] = alert.status is Status.FIRING
     return {

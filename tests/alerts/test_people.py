@@ -7,10 +7,12 @@ import pytest
 
 from alerts.config import EscalationConfig, EscalationStep
 from alerts.decisions import What
-from alerts.default_rules import AUTH_ERROR
+from alerts.default_rules import AUTH_ERROR, CONSECUTIVE_SERVER_ERRORS, ERROR_RATE_PAGE
 from alerts.errors import SilenceError
-from alerts.lifecycle import Change
+from alerts.inhibition import InhibitRule
+from alerts.lifecycle import Alert, Change
 from alerts.matchers import parse_matcher
+from alerts.notifier_state import NotifierState
 from alerts.policy import Policy
 from alerts.silences import SilenceMatcher, SilenceState, Silencing, changed, check, expired
 from alerts.time_intervals import Span, TimeInterval
@@ -422,3 +424,120 @@ def test_a_page_that_waits_for_its_group_is_not_missed() -> None:
     next_at = telling.notifier.next_at()
     assert next_at is not None
     assert next_at > telling.now
+
+
+# ── a page that speaks for several ───────────────────────────────────────────
+
+
+def outage(**settings: object) -> tuple[Telling, Alert, Alert]:
+    """Return a notifier whose error rate page goes on as a streak, for the error rate is over."""
+    policy = Policy(route=route(repeat_interval_s=600.0), escalations=(STEPS,), **settings)  # type: ignore[arg-type]
+    telling = Telling(policy, rules={r.id: r for r in (ERROR_RATE_PAGE, CONSECUTIVE_SERVER_ERRORS)}, restarts=True)
+    first, second = own(ERROR_RATE_PAGE), own(CONSECUTIVE_SERVER_ERRORS)
+    telling.change(Change.FIRED, first)
+    telling.at(10).change(Change.FIRED, second)
+    telling.at(20).change(Change.RESOLVED, first)
+    return telling, first, second
+
+
+def test_a_page_goes_on_and_is_escalated_while_anything_of_it_fires() -> None:
+    telling, _, second = outage()
+    telling.at(1000)
+    telling.change(Change.RESOLVED, second)
+
+    assert [(n.at - NOON, n.receiver, n.reason, n.alerts[0].labels["alertname"]) for n in telling.told] == [
+        (0, "on-call", "first notification", "ClaudeErrorRate"),
+        (600, "on-call", "repeat interval elapsed", "ClaudeConsecutiveServerErrors"),
+        (600, "second", "first notification", "ClaudeConsecutiveServerErrors"),
+        (1000, "on-call", "all alerts resolved", "ClaudeErrorRate"),
+        (1000, "second", "all alerts resolved", "ClaudeErrorRate"),
+    ]
+    assert len({n.dedup_key for n in telling.told}) == 1
+    assert telling.notifier.state.escalations == {}
+
+
+def test_a_page_whose_alert_is_over_can_be_acknowledged_while_anything_of_it_fires() -> None:
+    telling, first, second = outage()
+
+    acknowledged = telling.notifier.acknowledge(first.fingerprint, by="Ann", now=telling.now)
+
+    assert acknowledged is not None
+    assert acknowledged.fingerprint == second.fingerprint
+    assert len(telling.at(1000).told) == 1
+    telling.change(Change.RESOLVED, second)
+    assert telling.notifier.state.acks == {}
+    assert telling.notifier.page(first.fingerprint) is None
+
+
+def test_an_acknowledgement_holds_when_its_alert_fires_again_under_the_same_page() -> None:
+    telling, first, _ = outage()
+    telling.notifier.acknowledge(first.fingerprint, by="Ann", now=telling.now)
+    first.episode = 2
+    telling.at(30).change(Change.FIRED, first)
+
+    assert len(telling.at(1000).told) == 1
+    assert telling.notifier.state.acks[first.fingerprint].episode == 1
+
+
+# ── another configuration, another time ───────────────────────────────────────
+
+
+def test_an_incident_of_which_nobody_knows_who_is_there_is_told_anew() -> None:
+    telling = Telling(route("old"), rules={r.id: r for r in (ERROR_RATE_PAGE, CONSECUTIVE_SERVER_ERRORS)})
+    first, second = own(ERROR_RATE_PAGE), own(CONSECUTIVE_SERVER_ERRORS)
+    telling.change(Change.FIRED, first)
+    telling.change(Change.FIRED, second)
+    telling.policy = Policy(route=route("new"), receivers=frozenset({"new"}))
+    telling.notifier.adopt(telling.policy, telling.now)
+    telling.take(telling.notifier.weigh(telling.rules, telling.find, telling.now))
+    telling.change(Change.RESOLVED, first)
+    telling.change(Change.RESOLVED, second)
+
+    assert [(n.receiver, n.reason, n.alerts[0].labels["alertname"]) for n in telling.told] == [
+        ("old", "first notification", "ClaudeErrorRate"),
+        ("new", "first notification", "ClaudeErrorRate"),
+        ("new", "all alerts resolved", "ClaudeErrorRate"),
+    ]
+
+
+def test_who_asks_is_told_what_holds_an_alert_back_and_what_it_holds_back() -> None:
+    rule = InhibitRule(source=(parse_matcher("alertname=Cause"),), target=(parse_matcher("alertname=Effect"),))
+    for tree in (route(), grouped()):
+        telling = Telling(Policy(route=tree, inhibit_rules=(rule,)))
+        telling.fire("Cause")
+        telling.fire("Effect")
+        telling.at(10)
+        cause, effect = telling.notifier.state.firing
+
+        assert telling.notifier.held_back(effect) == f"inhibited {cause}"
+        assert telling.notifier.holds_back(cause) == [effect]
+        assert telling.notifier.held_back(cause) == ""
+
+
+def test_a_clock_that_is_set_back_makes_nobody_wait_longer() -> None:
+    telling = Telling(route(repeat_interval_s=600.0))
+    telling.fire("Down", severity="page")
+    telling.fire("Slow", severity="ticket")
+    telling.at(50)
+    for name in telling.notifier.state.firing:
+        telling.notifier.acknowledge(name, by="Ann", now=telling.now)
+    telling.now = NOON - 86_400
+    telling.notifier.rewind(telling.now)
+    telling.told.clear()
+    telling.at(-86_400 + 1805)
+
+    assert telling.said() == ["-84600 on-call repeat interval elapsed: +Down{severity=page}"]
+
+
+def test_after_a_pause_what_was_due_meanwhile_is_told_once() -> None:
+    telling = Telling(route(repeat_interval_s=60.0))
+    telling.post(posted("Down", ends=90_000))
+    telling.now = NOON + 7200
+    telling.notifier.resume()
+    telling.at(7230)
+
+    assert telling.said()[1:] == ["7200.5 on-call repeat interval elapsed: +Down"]
+
+
+def test_rows_of_a_version_that_remembers_other_things_are_passed_over() -> None:
+    assert NotifierState([("dreams", "x", b"")]).rows() == []

@@ -140,7 +140,7 @@ def test_the_exit_waits_no_longer_than_allowed_for_a_service_that_hangs(fake: Fa
     call("last words")
     began = time.perf_counter()
     claxon.client._at_exit()
-    print(time.perf_counter() - began)
+    print(time.perf_counter() - began, flush=True)
     os._exit(0)
 """,
         INGEST=ingest.url,

@@ -108,8 +108,8 @@ def chromium_path() -> Path:
 
 
 @contextlib.contextmanager
-def start_prometheus(config: str, tmp_path: Path) -> Iterator[Running]:
-    """Run Prometheus with the text of a configuration until the block ends."""
+def start_prometheus(config: str, tmp_path: Path, *arguments: str) -> Iterator[Running]:
+    """Run Prometheus with the text of a configuration, and perhaps more arguments, until the block ends."""
     program = require("prometheus")
     folder = _folder(tmp_path / "prometheus", config)
     command = [
@@ -117,6 +117,7 @@ def start_prometheus(config: str, tmp_path: Path) -> Iterator[Running]:
         f"--config.file={folder / 'config.yml'}",
         f"--storage.tsdb.path={folder / 'state'}",
         "--log.level=error",
+        *arguments,
     ]
     with _start(command, folder) as running:
         yield running

@@ -4,6 +4,11 @@
 ALTER TABLE outbox ADD COLUMN merged_into INTEGER;
 ALTER TABLE outbox ADD COLUMN origin TEXT NOT NULL DEFAULT '';
 DROP INDEX outbox_pending;
+-- Which alerts a row tells of: of a group, up to a hundred.
+CREATE TABLE outbox_alerts (fingerprint TEXT NOT NULL, row INTEGER NOT NULL, PRIMARY KEY (fingerprint, row)) WITHOUT ROWID;
+CREATE INDEX outbox_alerts_row ON outbox_alerts (row);
+INSERT INTO outbox_alerts SELECT fingerprint, id FROM outbox;
+DROP INDEX outbox_alert;
 CREATE INDEX outbox_due ON outbox (target, next_at, id) WHERE state = 'pending';
 CREATE INDEX outbox_waiting ON outbox (target, dedup_key, id) WHERE state = 'pending';
 CREATE INDEX outbox_origin ON outbox (origin, dedup_key, id) WHERE origin <> '';

@@ -222,7 +222,14 @@ def test_what_is_odd_about_the_rules_is_warned_of_once(tmp_path: Path, capsys: p
 
 def test_an_interrupt_ends_it_even_while_a_pipe_is_silent() -> None:
     command = [sys.executable, "-m", "service", "backtest", "-"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    # Who runs the tests in the background has it ignored, and children inherit that.
+    heard = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        begun = subprocess.Popen(command, **pipes)
+    finally:
+        signal.signal(signal.SIGINT, heard)
+    with begun as process:
         assert process.stdin is not None
         # More than one block, so that it is at work, and then nothing more.
         process.stdin.write(lines(traffic(0, 20_000)))

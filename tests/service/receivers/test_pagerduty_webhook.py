@@ -87,6 +87,7 @@ def test_an_acknowledgement_says_of_what_and_by_whom() -> None:
         kind=Kind.ACKNOWLEDGED,
         dedup_key="claxon/ClaudeErrorRate/3f6c0a1b2c3d4e5f/17",
         by="Tenex Engineer",
+        occurred_at="2026-11-23T03:06:00.000Z",
     )
 
 

@@ -366,6 +366,17 @@ async def test_slacks_words_are_in_the_error_and_its_address_is_not(
     assert "B0BBBBBBB" not in shown
 
 
+def test_a_long_address_leaves_room_for_what_comes_first() -> None:
+    labels = {"alertname": "A", "severity": "page", "app": "l" * 900}
+    long = {"measured": "m" * 900, "errors": "e" * 900, "summary": "s" * 900}
+    one = alert(url="https://claxon.example/" + "a" * 1420, request_ids=["r" * 400], labels=labels, **long)
+
+    body = message(notification(one, truncated_alerts=1))
+
+    check_limits(json.loads(encode(body)))
+    assert "mmm" in encode(body).decode()
+
+
 @given(one=notifications())
 def test_whatever_alerts_hold_the_message_keeps_the_limits(one: Notification) -> None:
     body = message(one)
