@@ -1,0 +1,147 @@
+"""When an alert begins and ends, and what becomes of it when several senders post it."""
+
+from __future__ import annotations
+
+from ..timetable import Look, Timetable, ends, fires, route
+
+LIFETIMES = (
+    Timetable(
+        name="ends-in-the-past",
+        shows="an alert that is over when it first comes is not told",
+        steps=(fires(0, "a", starts=-20, ends=-5),),
+        seconds=4,
+        told=(),
+    ),
+    Timetable(
+        name="times-out-at-its-end",
+        shows="an alert whose endsAt passes without another post is resolved",
+        steps=(fires(0, "a", ends=2),),
+        seconds=6,
+        told=("1 page: +a", "3 page: -a"),
+    ),
+    Timetable(
+        name="resolve-timeout",
+        shows="an alert without endsAt is resolved resolve_timeout after its last post",
+        steps=(fires(0, "a", ends=None),),
+        seconds=7,
+        told=("1 page: +a", "5 page: -a"),
+    ),
+    Timetable(
+        name="post-again-extends",
+        shows="a later endsAt extends an alert",
+        steps=(fires(0, "a", ends=2), fires(1.4, "a", starts=0, ends=6)),
+        seconds=9,
+        told=("1 page: +a", "7 page: -a"),
+    ),
+    Timetable(
+        name="post-again-extends-timeout",
+        shows="each post without endsAt begins resolve_timeout anew",
+        steps=(fires(0, "a", ends=None), fires(2, "a", starts=None, ends=None)),
+        seconds=9,
+        told=("1 page: +a", "7 page: -a"),
+    ),
+    Timetable(
+        name="earliest-start-is-kept",
+        shows="of two senders' alerts that overlap the earliest startsAt is kept",
+        route=route(group_wait="3s"),
+        steps=(fires(0, "a"), fires(1, "a", starts=-1.5)),
+        seconds=5,
+        told=("3 page: +a",),
+    ),
+    Timetable(
+        name="latest-end-is-kept",
+        shows="of two senders' alerts that fire the latest endsAt is kept",
+        steps=(fires(0, "a", ends=20), fires(2, "a", starts=0, ends=3)),
+        seconds=8,
+        told=("1 page: +a",),
+    ),
+    Timetable(
+        name="timeout-yields-to-an-end",
+        shows="an endsAt that a sender gave overrules one that resolve_timeout made",
+        steps=(fires(0, "a", ends=None), fires(1.4, "a", starts=0, ends=2.4)),
+        seconds=6,
+        told=("1 page: +a", "3 page: -a"),
+    ),
+    Timetable(
+        name="any-sender-ends-it",
+        shows="the end that one of two senders posts is the alert's end",
+        steps=(fires(0, "a", notes={"from": "one"}), fires(0.3, "a", starts=0, notes={"from": "two"}), ends(2, "a")),
+        seconds=5,
+        told=("1 page: +a", "3 page: -a"),
+    ),
+    Timetable(
+        name="newest-annotations",
+        shows="annotations and generatorURL are the newest post's, and a change of them alone is not told",
+        steps=(
+            fires(0, "a x=1", notes={"what": "old", "gone": "1"}, generator="http://one.example/g"),
+            fires(2, "a x=1", starts=0, notes={"what": "new"}, generator="http://two.example/g"),
+            fires(4, "a x=2", notes={"what": "new"}),
+        ),
+        seconds=8,
+        told=("1 page: +a x=1", "5 page: +a x=1 +a x=2"),
+    ),
+    Timetable(
+        name="end-posted-twice",
+        shows="an end that is posted again is told once",
+        steps=(fires(0, "a"), ends(2, "a"), ends(4, "a", when=2)),
+        seconds=8,
+        told=("1 page: +a", "3 page: -a"),
+    ),
+    Timetable(
+        name="end-without-beginning",
+        shows="the end of an alert of whose beginning nobody was told is not told",
+        steps=(fires(0, "a x=1"), ends(2, "a x=2")),
+        seconds=5,
+        told=("1 page: +a x=1", "3 page: +a x=1 -a x=2"),
+        claxon=("1 page: +a x=1",),
+        improvement="Alertmanager tells it if something else of its group fires, though it knows nothing of it",
+    ),
+    Timetable(
+        name="neither-start-nor-end",
+        shows="an alert with labels alone begins when it comes",
+        steps=(fires(0, "a", starts=None, ends=None), Look(2, "alerts?filter={tt}")),
+        seconds=4,
+        told=("1 page: +a",),
+    ),
+    Timetable(
+        name="order-of-labels",
+        shows="the order of labels makes no other alert",
+        steps=(
+            fires(0, {"alertname": "a", "x": "1", "y": "2"}),
+            fires(2, {"y": "2", "x": "1", "alertname": "a"}, starts=0),
+        ),
+        seconds=5,
+        told=("1 page: +a x=1 y=2",),
+    ),
+    Timetable(
+        name="empty-labels",
+        shows="labels without a value are taken off, so they make no other alert",
+        steps=(fires(0, {"alertname": "a", "x": ""}), fires(2, "a", starts=0)),
+        seconds=5,
+        told=("1 page: +a",),
+    ),
+    Timetable(
+        name="partial-acceptance",
+        shows="of a post with invalid alerts the valid ones are told, and the answer is 400",
+        steps=(
+            fires(0, "a", {}, "b"),
+            fires(0.2, "c", {"alertname": "d", "": "1"}),
+            fires(0.3, "e", starts=20, ends=10),
+            fires(0.4, "f"),
+        ),
+        seconds=4,
+        told=("1 page: +a", "1 page: +b", "1.2 page: +c", "1.4 page: +f"),
+        answers=(400, 400, 400, 200),
+    ),
+    Timetable(
+        name="any-label-name",
+        shows="a label's name may be any text",
+        steps=(fires(0, {"alertname": "a", "app.kubernetes.io/name": "é"}),),
+        seconds=3,
+        told=(),
+        answers=(400,),
+        claxon=("1 page: +a app.kubernetes.io/name=é",),
+        claxon_answers=(200,),
+        newer="0.25 knows only letters, digits and _ in names, and answers 400",
+    ),
+)
