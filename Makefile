@@ -4,6 +4,7 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 MUTANTS := .venv-mutation
 ARGS    ?=
+JOBS    ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help install serve demo test check coverage mutation bench dashboards lock clean
@@ -27,8 +28,8 @@ serve: install  ## Run the service on 127.0.0.1:5290
 demo: install  ## Two minutes: a fake Claude API, faults, pages, resolves
 	$(BIN)/claxon demo $(ARGS)
 
-test: install  ## Run all tests (test peers: see tests/README.md)
-	$(BIN)/python -m pytest $(ARGS)
+test: install  ## Run all tests, JOBS files at once (test peers: see tests/README.md)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: install  ## Lint, types, import contracts
 	$(BIN)/ruff check .
