@@ -20,7 +20,7 @@ GROUP_INTERVAL_S = 60.0
 LISTED = 1000
 """Alerts that one message of a storm names; the others are in the next."""
 
-NEXT_S = 5.0
+NEXT_S = 2.0
 """How long after a message that could not name all of them the next one comes."""
 
 

@@ -23,7 +23,8 @@ from benchmarks.ingest import make_events
 from benchmarks.server import Server
 
 CONFIG = """
-route: {{receiver: bench}}
+# In groups of one: two hundred alerts by themselves within a minute would be a storm, and that a few messages.
+route: {{receiver: bench, group_by: ["..."], group_wait: 0s, group_interval: 1s}}
 receivers:
   - {{name: bench, webhook_configs: [{{url: "http://127.0.0.1:{port}/"}}]}}
 """

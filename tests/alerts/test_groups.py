@@ -353,7 +353,7 @@ def test_a_storm_is_a_few_messages_that_name_everything(restarts: bool) -> None:
     assert all(len(n.alerts) == 1 for n in alone)
     named = [alert.labels["app"] for n in [*alone, *together] for alert in n.alerts]
     assert len(set(named)) == (60 if restarts else 1500)
-    assert [n.at - NOON for n in together] == ([1.0] if restarts else [1.0, 6.0])
+    assert [n.at - NOON for n in together] == ([1.0] if restarts else [1.0, 3.0])
     assert together[0].truncated_alerts == (0 if restarts else 480)
 
 
