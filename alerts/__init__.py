@@ -37,15 +37,26 @@ docs/reference/decisions.md says exactly what is decided; the map of this folder
       engine_state  all that is remembered; rewinding: after the clock was set back
 
     who is told
+      notifier      the way in: transitions, posts, what people ask, time -> notifications; policy: by what
+      notifier_state what is remembered; parts: which rows of it have changed; timers: what is due
+      desk          what is said of an alert, and what holds it back
+      alone         an alert by itself; incidents: symptoms that are one page; storms: what comes too fast
+      groups        alerts that are told together; label_order: in which order
+      posts         alerts that others post; received: one of them, merged and timed out
+      silence_book  silences and their history; silences: one of them
+      escalations   who is told when nobody looks after it
       inhibition    which firing alert mutes which
-      incidents     symptoms that overlap are one page
-      routes        labels -> receivers
-      notifier      which alerts are told to whom, once
-      notification  one message to one receiver
+      routes        labels -> receivers; routing: why; time_intervals: when not
+      overview      what stands, for who asks
+      notification  one message to one receiver; merging: several as one
       wording       what a page says; measured, values: its numbers; templates: annotations
       retries       when a delivery is tried again
 
     scenarios/      unit tests of rules
     config          a mapping -> Config, every problem with its path; problems: one of them
-    durations, offsets, labels, matchers, errors
+      config_records what a configuration is; config_reading: how a mapping is read strictly
+      config_routes, config_intervals, config_receivers, config_own: its parts; config_notes: what is odd
+    matchers        conditions on labels
+      patterns      regular expressions as RE2 reads them; automata: those that could take for ever
+    durations, offsets, labels, errors
 """
