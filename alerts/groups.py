@@ -19,7 +19,7 @@ from . import storms
 from .decisions import Decision, What
 from .desk import Desk
 from .label_order import in_order
-from .labels import Labels
+from .labels import Labels, common
 from .lifecycle import Alert
 from .notification import AlertMessage, Notification, NotifyReason, Status, facts
 from .notifier_state import Group, Log
@@ -211,8 +211,8 @@ class Groups:
                 receiver=group.receiver,
                 group_key=group.key,
                 group_labels=group.labels,
-                common_labels=_common([m.labels for m in messages]),
-                common_annotations=_common([facts(m) for m in messages]),
+                common_labels=common(m.labels for m in messages),
+                common_annotations=common(map(facts, messages)),
                 external_url=self._desk.policy.external_url,
                 reason=reason.value,
                 dedup_key=_dedup_key(group, opened_at),
@@ -423,8 +423,3 @@ def _dedup_key(group: Group, opened_at: float) -> str:
     name = group.labels.get("alertname", "group")[:200]
     digest = hashlib.sha256(f"{group.route}\n{group.receiver}\n{group.key}".encode()).hexdigest()[:16]
     return f"claxon/{name}/{digest}/{round(opened_at * 1000)}"
-
-
-def _common(sets: list[Labels]) -> Labels:
-    first, *others = sets
-    return {name: value for name, value in first.items() if all(one.get(name) == value for one in others)}

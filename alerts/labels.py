@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -14,6 +14,15 @@ Labels: TypeAlias = dict[str, str]
 _OFFSET = 14695981039346656037
 _PRIME = 1099511628211
 _MASK = 0xFFFFFFFFFFFFFFFF
+
+
+def common(several: Iterable[Labels]) -> Labels:
+    """Return what label sets share, in the order of the first; at least one."""
+    first, *others = several
+    shared = set(first.items())
+    for other in others:
+        shared &= other.items()
+    return {name: text for name, text in first.items() if (name, text) in shared}
 
 
 def fingerprint(labels: Mapping[str, str]) -> str:

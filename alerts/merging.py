@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from .labels import Labels
-from .notification import AlertMessage, Notification, Status, facts
-
-FIRST_NOTIFICATION = "first notification"
-"""The reason of a message whose reader knows of nothing yet; what it is merged with changes nothing about that."""
+from .labels import common
+from .notification import AlertMessage, Notification, NotifyReason, Status, facts
 
 
 def merge(older: Notification, newer: Notification) -> Notification:
@@ -35,23 +32,16 @@ def merge_all(notifications: Sequence[Notification]) -> Notification:
     for notification in notifications:
         told.update(((message.fingerprint, message.episode), message) for message in notification.alerts)
     alerts = list(told.values())
-    began = any(notification.reason == FIRST_NOTIFICATION for notification in notifications)
+    # The reader knows of nothing yet; what came since changes nothing about that.
+    began = any(notification.reason == NotifyReason.FIRST for notification in notifications)
     return msgspec.structs.replace(
         newest,
         status=Status.FIRING if any(message.status is Status.FIRING for message in alerts) else Status.RESOLVED,
-        common_labels=_common(message.labels for message in alerts),
-        common_annotations=_common(map(facts, alerts)),
-        reason=FIRST_NOTIFICATION if began else newest.reason,
+        common_labels=common(message.labels for message in alerts),
+        common_annotations=common(map(facts, alerts)),
+        reason=NotifyReason.FIRST.value if began else newest.reason,
         alerts=alerts,
         # Who was left out is not known by name: the most that were is the least that may be said.
         truncated_alerts=max(notification.truncated_alerts for notification in notifications),
         undelivered=next((one.undelivered for one in reversed(notifications) if one.undelivered), ""),
     )
-
-
-def _common(several: Iterable[Labels]) -> Labels:
-    first, *others = several
-    shared = set(first.items())
-    for other in others:
-        shared &= other.items()
-    return {name: text for name, text in first.items() if (name, text) in shared}

@@ -7,6 +7,8 @@ Every method runs in the core's thread, and what it did is on disk when it retur
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -113,8 +115,12 @@ class Dispatch:
         try:
             core.decide(told, at_once=True)
         except Exception:
-            # What is not on disk must not silence anybody.
+            # What is not on disk must not silence anybody, nor look as if it had.
             core.notifier.put_back(silence.id, before)
+            note = "taken back: it could not be written"
+            core.note(Decision(at=now, what=What.SILENCE, subject=silence.id, note=note))
+            with contextlib.suppress(sqlite3.Error):
+                core.decide(core.notifier.weigh(core.known_rules, core.engine.find, now))
             raise
 
     # ── acknowledgements ──────────────────────────────────────────────────────

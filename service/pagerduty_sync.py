@@ -20,6 +20,7 @@ from .receivers.pagerduty_webhook import Kind, Seen, parse, verify
 from .storage import event_log
 from .storage.database import Transaction
 from .storage.told_alerts import told_alerts
+from .targets import receiver_of
 
 PATIENCE_S = 3.0
 """PagerDuty waits 5 s for an answer."""
@@ -89,7 +90,7 @@ class PagerDutySync:
         return {
             target: entry
             for target, entry in self._receivers().items()
-            if target.rsplit("/", 2)[0] == receiver and isinstance(entry, PagerDutyReceiver)
+            if receiver_of(target) == receiver and isinstance(entry, PagerDutyReceiver)
         }
 
     # ── in the core's thread ──────────────────────────────────────────────────

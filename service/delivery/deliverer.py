@@ -17,8 +17,9 @@ from .. import clock as clocks
 from ..core import Core
 from ..receivers import Receiver
 from ..storage import stand_ins
+from ..targets import receiver_of
 from .deliveries import Deliveries
-from .desk import UNKNOWN, Desk, receiver_of
+from .desk import UNKNOWN, Desk
 from .failing import Failing, failing
 from .worker import Worker
 

@@ -21,6 +21,7 @@ from ..storage import attempts, outbox, stand_ins
 from ..storage.attempts import Attempt
 from ..storage.database import Transaction
 from ..storage.outbox import Delivery, Head
+from ..targets import receiver_of
 from ..uncommitted import DELIVER_FOR_S
 from .deliveries import Deliveries
 from .notes import Notes
@@ -260,11 +261,6 @@ class Desk:
             note=note[:300],
         )
         self.core.note(row)
-
-
-def receiver_of(target: str) -> str:
-    """Return the receiver's name of "receiver/kind/index"; the name may hold a slash."""
-    return target.rsplit("/", 2)[0]
 
 
 def _failed_attempt(fault: DeliveryError, *, at: float, took_s: float, gave_up: bool) -> Attempt:

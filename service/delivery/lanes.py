@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..receivers import Receiver
-from .desk import receiver_of
+from ..targets import receiver_of
 
 
 def lanes(receivers: Mapping[str, Receiver]) -> dict[str, tuple[bool, ...]]:

@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 import httpx2
 
+from .address import url_problem
 from .authorization import Authorization, basic, token_problem
 from .http_config import DEFAULT_CONFIG, HttpConfig, read_http_config
 from .secret import Secret, SecretSource
@@ -152,20 +153,6 @@ def origin(url: httpx2.URL) -> str:
     port = "" if url.port is None else f":{url.port}"
     host = f"[{url.host}]" if ":" in url.host else url.host
     return f"{url.scheme}://{host}{port}"
-
-
-def url_problem(text: str) -> str:
-    """Say what is wrong with an address, without quoting it; "" if nothing."""
-    remedy = "write an address such as https://example.org/hook"
-    try:
-        url = httpx2.URL(text)
-    except (httpx2.InvalidURL, ValueError):
-        return f"not an address: {remedy}"
-    if url.scheme not in ("http", "https"):
-        return f"neither http nor https: {remedy}"
-    if not url.host or " " in text or not 0 < (url.port or 443) < 65_536:
-        return f"not an address: {remedy}"
-    return ""
 
 
 def _parts(url: httpx2.URL) -> set[str]:

@@ -6,12 +6,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from functools import reduce
 
 from alerts.durations import format_duration
-from alerts.labels import Labels
-from alerts.notification import AlertMessage, Notification, Status
+from alerts.notification import AlertMessage, Notification, NotifyReason, Status
 
 from .text import brief
 
@@ -20,8 +17,6 @@ MAX_NAME = 1000
 
 _RANK = {"page": 0, "critical": 0, "error": 1, "ticket": 2, "warning": 2, "info": 4}
 _UNRANKED = 3
-_FIRST = "first notification"
-_REPEAT = "repeat interval elapsed"
 _DRILL = "FIRE DRILL, nothing is wrong"
 _MINUTE = 60.0
 _PRECISE_S = 600.0
@@ -69,11 +64,6 @@ def name(message: AlertMessage) -> str:
     return brief(message.summary, MAX_NAME) or brief(message.labels.get("alertname", ""), MAX_NAME) or "alert"
 
 
-def shared(many: Iterable[Labels]) -> Labels:
-    """Return the pairs that all mappings have, in the order of the first; there is at least one."""
-    return reduce(lambda left, right: {name: text for name, text in left.items() if right.get(name) == text}, many)
-
-
 def course(notification: Notification) -> list[str]:
     """Return how it goes, where that is not plain: a repeat, an end before the beginning was told, what a group has."""
     told: list[str] = []
@@ -89,12 +79,12 @@ def course(notification: Notification) -> list[str]:
 
 def is_repeat(notification: Notification) -> bool:
     """Whether it was told before and still fires."""
-    return notification.status is Status.FIRING and notification.reason == _REPEAT
+    return notification.status is Status.FIRING and notification.reason == NotifyReason.REPEAT
 
 
 def is_late(notification: Notification) -> bool:
     """Whether it had ended before anybody could be told that it began."""
-    return notification.status is Status.RESOLVED and notification.reason == _FIRST
+    return notification.status is Status.RESOLVED and notification.reason == NotifyReason.FIRST
 
 
 def ack_url(message: AlertMessage) -> str:

@@ -15,7 +15,7 @@ import httpx2
 import msgspec
 import structlog
 
-from alerts.notification import Notification, Status
+from alerts.notification import Notification, NotifyReason, Status
 
 from .base import Answer, DeliveryError, Rate, Reason
 from .endpoint import Endpoint, read_endpoint, token_problem
@@ -110,7 +110,7 @@ class OpsgenieReceiver:
         outcome = await self._outcome(taken)
         if outcome is None:
             self._unconfirmed.add(body["alias"])
-        if self._config.update_alerts and notification.reason != "first notification":
+        if self._config.update_alerts and notification.reason != NotifyReason.FIRST:
             await self._update(body)
         return _answer(taken, outcome)
 

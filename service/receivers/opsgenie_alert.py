@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.labels import common
 from alerts.notification import Notification
 
-from .headline import line, ordered, shared, size, title
+from .headline import line, ordered, size, title
 from .notices import flag
 from .plain import plain
 from .text import brief, leading_error, width
@@ -135,7 +136,7 @@ def _details(notification: Notification, words: Words) -> dict[str, str]:
         ("undelivered", notification.undelivered),
         ("alert", first.url if width(first.url) <= MAX_DETAILS // 4 else ""),
         ("request_ids", " ".join(first.request_ids)),
-        *shared(alert.labels for alert in notification.alerts).items(),
+        *common(alert.labels for alert in notification.alerts).items(),
         ("error", leading_error(first.errors)),
         ("blame", first.blame),
         ("acked_by", first.acked_by),

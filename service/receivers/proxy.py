@@ -12,6 +12,7 @@ from ipaddress import ip_address, ip_network
 
 import httpx2
 
+from .address import url_problem
 from .secret import SecretSource
 from .settings import Settings
 
@@ -70,16 +71,7 @@ def read_proxies(settings: Settings) -> Proxies:
 
 def proxy_problem(text: str) -> str:
     """Say what is wrong with a proxy's address, without quoting it; "" if nothing."""
-    remedy = "write an address such as http://proxy.example.org:3128"
-    try:
-        url = httpx2.URL(text)
-    except (httpx2.InvalidURL, ValueError):
-        return f"not an address: {remedy}"
-    if url.scheme not in ("http", "https"):
-        return f"neither http nor https: {remedy}"
-    if not url.host or " " in text or not 0 < (url.port or 443) < 65_536:
-        return f"not an address: {remedy}"
-    return ""
+    return url_problem(text, example="http://proxy.example.org:3128")
 
 
 def _check_environment(settings: Settings) -> None:

@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
 
-from alerts.labels import Labels
+from alerts.labels import Labels, common
 from alerts.notification import AlertMessage, Notification
 
 from .. import clock
 from .base import Answer, Rate
 from .endpoint import Endpoint, read_endpoint
-from .headline import shared
 from .http import Http, encode
 from .layout import laid_out
 from .notices import as_annotations
@@ -121,8 +120,8 @@ def payload(notification: Notification, *, max_alerts: int = 0) -> dict[str, Any
         "status": notification.status.value,
         "receiver": notification.receiver,
         "groupLabels": notification.group_labels,
-        "commonLabels": shared(message.labels for message in kept),
-        "commonAnnotations": shared(told),
+        "commonLabels": common(message.labels for message in kept),
+        "commonAnnotations": common(told),
         "externalURL": notification.external_url,
         "notification_reason": notification.reason,
         "routeLabels": {},

@@ -13,6 +13,7 @@ import msgspec
 from alerts.merging import merge_all
 from alerts.notification import Notification, Status
 
+from ..targets import receiver_of
 from . import attempts
 from .attempts import Attempt
 
@@ -252,7 +253,7 @@ def receivers_of(connection: sqlite3.Connection, fingerprint: str, dedup_key: st
     """Return the receivers that were, or are to be, told that an episode of an alert fires."""
     query = f"SELECT target FROM outbox WHERE {_ABOUT} AND dedup_key = ? AND status = ? AND origin = '' ORDER BY id"  # noqa: S608
     targets = [str(row[0]) for row in connection.execute(query, (fingerprint, dedup_key, Status.FIRING.value))]
-    return list(dict.fromkeys(target.rsplit("/", 2)[0] for target in targets))
+    return list(dict.fromkeys(receiver_of(target) for target in targets))
 
 
 def standing(connection: sqlite3.Connection, target: str, *, ended_after: float) -> list[bytes]:

@@ -12,6 +12,7 @@ import msgspec
 
 from alerts.notification import Notification, Status
 
+from ..targets import receiver_of
 from . import outbox
 
 
@@ -45,8 +46,7 @@ def hand_over(
 
 
 def _for_stand_in(notification: Notification, target: str, said: str) -> Notification:
-    name = target.rsplit("/", 2)[0]
-    return msgspec.structs.replace(notification, receiver=name, undelivered=said, send_resolved=None)
+    return msgspec.structs.replace(notification, receiver=receiver_of(target), undelivered=said, send_resolved=None)
 
 
 def _load(connection: sqlite3.Connection, row: int) -> Notification:

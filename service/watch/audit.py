@@ -24,10 +24,11 @@ from ..core import Core
 from ..delivery import Deliverer
 from ..dispatch import Dispatch
 from ..storage import reached
+from ..targets import receiver_of
 from . import failing
 from .own_pages import OwnPages
 from .tally import WatchTally
-from .ways import PAGE, other_ways, receiver_of
+from .ways import PAGE, other_ways
 
 NAME = "ClaxonPageUntold"
 

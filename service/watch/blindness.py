@@ -13,9 +13,9 @@ from alerts.labels import Labels, fingerprint
 from alerts.notification import AlertMessage, Notification, NotifyReason, Status, facts
 
 from ..receivers import DeliveryError, Receiver
+from ..targets import receiver_of
 from .saying import Saying
 from .tally import WatchTally
-from .ways import receiver_of
 
 LABELS: Labels = {"alertname": "ClaxonBlind", "severity": "page"}
 

@@ -22,7 +22,7 @@ from ..receivers import Answer, DeliveryError, Receiver
 from ..storage import drill_rows, outbox
 from ..storage.database import Transaction
 from ..storage.drill_rows import DrillRow
-from .ways import receiver_of
+from ..targets import receiver_of
 
 WAIT_S = 30.0
 MAX_WAIT_S = 120.0

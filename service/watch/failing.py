@@ -16,9 +16,10 @@ from ..core import Core
 from ..delivery import Deliverer, Failing
 from ..dispatch import Dispatch
 from ..receivers.text import rfc3339
+from ..targets import receiver_of
 from .own_pages import OwnPages
 from .tally import WatchTally
-from .ways import other_ways, receiver_of
+from .ways import other_ways
 
 NAME = "ClaxonDeliveryFailing"
 

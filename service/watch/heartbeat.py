@@ -11,8 +11,9 @@ from pathlib import Path
 
 from alerts.config import HeartbeatConfig
 
+from ..receivers.address import url_problem
 from ..receivers.base import DeliveryError
-from ..receivers.endpoint import Endpoint, url_problem
+from ..receivers.endpoint import Endpoint
 from ..receivers.http import Http
 from ..receivers.secret import Secret, SecretFile, SecretSource
 from .saying import Saying

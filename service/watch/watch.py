@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 from ..config_file import Loaded
 from ..receivers import Receiver
+from ..targets import receiver_of
 from . import ways as others
 from .blindness import LABELS, Blindness, Ways
 from .heartbeat import Heartbeat
@@ -124,7 +125,7 @@ class Watch:
         receivers = loaded.build_again()
         named = others.directly(loaded.config, LABELS)
         before = self._receivers
-        self._receivers = {t: receiver for t, receiver in receivers.items() if others.receiver_of(t) in named}
+        self._receivers = {t: receiver for t, receiver in receivers.items() if receiver_of(t) in named}
         await _close(before)
 
     async def _let_go(self) -> None:

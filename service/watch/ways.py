@@ -11,17 +11,9 @@ from alerts.config import Config
 from alerts.labels import Labels
 from alerts.routes import Route
 
+from ..targets import kind_of, receiver_of
+
 PAGE = "page"
-
-
-def receiver_of(target: str) -> str:
-    """Return the receiver's name of "receiver/kind/index"; the name may hold a slash."""
-    return target.rsplit("/", 2)[0]
-
-
-def kind_of(target: str) -> str:
-    """Return the kind of "receiver/kind/index"."""
-    return target.rsplit("/", 2)[1]
 
 
 def other_ways(about: str, *, targets: Collection[str], failing: Collection[str], fallback: str) -> list[str]:
