@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.delivery.test_delivery import FINE, QUICK, REJECTED
+from tests.support.delivering import FINE, QUICK, REJECTED
 from tests.support.peers import Running as Peer
 from tests.support.peers import start_alertmanager
 from tests.support.running import Running, until

@@ -7,51 +7,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
-from alerts.default_rules import AUTH_ERROR
-from alerts.notification import Notification
-from alerts.rules import Rule
 from service.receivers.base import Rate
 from service.storage import outbox
+from tests.support.delivering import FINE, QUICK, REJECTED, TWO, apps_told, config, deliveries, statuses
 from tests.support.pager import HANG, RESET, Pager, Received, Reply
 from tests.support.running import Running, until
-
-REJECTED = {"model": "m", "app": "shop", "status": 401, "request_id": "req_1"}
-FINE = {"model": "m", "app": "shop", "status": 200}
-
-# As the default rule, but it closes 1 s after recovery.
-QUICK = Rule(
-    alert=AUTH_ERROR.alert,
-    condition=AUTH_ERROR.condition,
-    match=AUTH_ERROR.match,
-    keep_firing_for_s=1,
-    labels=AUTH_ERROR.labels,
-)
-
-
-def apps_told(pager: Pager) -> set[str]:
-    """Return the apps that a receiver was told of, alone or in a storm's message; Claxon's own alerts have none."""
-    alerts = [alert for received in pager.received for alert in received.json["alerts"]]
-    return {alert["labels"]["app"] for alert in alerts if "app" in alert["labels"]}
-
-
-def config(*urls: str, more: str = "") -> str:
-    routes = "".join(f"\n    - {{receiver: r{i}, continue: true}}" for i in range(len(urls)))
-    receivers = "".join(
-        f"\n  - {{name: r{i}, webhook_configs: [{{url: '{url}'{more}}}]}}" for i, url in enumerate(urls)
-    )
-    return f"route:\n  receiver: r0\n  routes:{routes}\nreceivers:{receivers}\n"
-
-
-def deliveries(claxon: Running) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = claxon.get("/v1/deliveries")["deliveries"]
-    return found
-
-
-def statuses(pager: Pager) -> list[str]:
-    return [received.json["status"] for received in pager.received]
 
 
 def test_a_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
@@ -186,104 +148,6 @@ def test_a_page_that_was_taken_is_not_sent_again_while_the_disk_is_full(tmp_path
         assert len(pager.received) == 1
 
 
-# ── who stands in ─────────────────────────────────────────────────────────────
-
-TWO = """
-route: {{receiver: pager}}
-receivers:
-  - {{name: pager, webhook_configs: [{{url: '{first}'}}]}}
-  - {{name: backup, webhook_configs: [{{url: '{second}'}}]}}
-"""
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
-def test_a_page_that_is_refused_goes_at_once_to_the_other_receiver_and_says_so(tmp_path: Path, status: int) -> None:
-    with Pager(status) as first, Pager() as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        with Running(tmp_path, config=settings) as claxon:
-            claxon.post([REJECTED])
-
-            page = second.wait_for(1, within=3)[0].json
-            assert page["receiver"] == "backup"
-            assert page["status"] == "firing"
-            assert until(lambda: [d["state"] for d in deliveries(claxon)] == ["delivered", "failed"], 3)
-            stand_in = deliveries(claxon)[0]
-            assert stand_in["origin"] == "pager/webhook/0"
-            assert len(first.received) == 1
-            undelivered = claxon.core(lambda: told(claxon, stand_in["id"]).undelivered)
-            assert undelivered.startswith(f"pager/webhook: {first.url}: answered {status}")
-
-
-def told(claxon: Running, row: int) -> Notification:
-    query = "SELECT notification FROM outbox WHERE id = ?"
-    body = claxon.service.core.connection.execute(query, (row,)).fetchone()[0]
-    return msgspec.msgpack.decode(body, type=Notification)
-
-
-def test_the_end_of_a_page_goes_to_who_took_its_beginning(tmp_path: Path) -> None:
-    with Pager(401) as first, Pager() as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        with Running(tmp_path, config=settings, rules=[QUICK]) as claxon:
-            claxon.post([REJECTED])
-            claxon.post([FINE])
-
-            assert until(lambda: statuses(second) == ["firing", "resolved"], 10), statuses(second)
-            assert statuses(first) == ["firing"]
-            assert until(lambda: len(deliveries(claxon)) == 4, 3)
-            assert sorted(d["state"] for d in deliveries(claxon)) == ["cancelled", "delivered", "delivered", "failed"]
-
-
-def test_who_stands_in_is_told_of_the_end_though_the_other_one_wants_no_ends(tmp_path: Path) -> None:
-    with Pager(401) as first, Pager() as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        settings = settings.replace(f"{first.url}'", f"{first.url}', send_resolved: false")
-        with Running(tmp_path, config=settings, rules=[QUICK]) as claxon:
-            claxon.post([REJECTED])
-            claxon.post([FINE])
-
-            assert until(lambda: statuses(second) == ["firing", "resolved"], 10), statuses(second)
-            assert statuses(first) == ["firing"]
-
-
-def test_what_the_stand_in_refuses_too_is_not_sent_round_but_counted(tmp_path: Path) -> None:
-    with Pager(401) as first, Pager(403) as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        with Running(tmp_path, config=settings) as claxon:
-            claxon.post([REJECTED])
-
-            assert until(lambda: [d["state"] for d in deliveries(claxon)] == ["failed", "failed"], 5)
-            assert (len(first.received), len(second.received)) == (1, 1)
-            metrics = claxon.get("/metrics")
-            assert 'claxon_pages_handed_over_total{kind="webhook",receiver="pager"} 1.0' in metrics
-            assert 'claxon_pages_lost_total{kind="webhook",receiver="backup"} 1.0' in metrics
-
-
-def test_a_refused_end_alone_wakes_nobody_and_the_ledger_says_that_it_still_fires_there(tmp_path: Path) -> None:
-    with Pager(200, 400) as first, Pager() as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        with Running(tmp_path, config=settings, rules=[QUICK]) as claxon:
-            claxon.post([REJECTED])
-            claxon.post([FINE])
-
-            assert until(lambda: statuses(first) == ["firing", "resolved"], 10)
-            assert until(lambda: claxon.get("/v1/ledger?what=failed")["ledger"], 3)
-            note = claxon.get("/v1/ledger?what=failed")["ledger"][0]["note"]
-            assert note.startswith("resolved to pager/webhook/0, where it still fires: ")
-            assert second.received == []
-
-
-def test_a_page_that_waits_for_a_receiver_that_is_gone_is_told_once_to_who_is_there(tmp_path: Path) -> None:
-    with Pager(500) as first, Pager() as second:
-        with Running(tmp_path, config=TWO.format(first=first.url, second=second.url), rules=[QUICK]) as claxon:
-            claxon.post([REJECTED])
-            first.wait_for(1)
-        alone = config(second.url).replace("r0", "backup")
-        with Running(tmp_path, config=alone, rules=[QUICK]) as claxon:
-            assert second.wait_for(1)[0].json["receiver"] == "backup"
-            assert until(lambda: all(d["ended_at"] for d in deliveries(claxon)), 3)
-            assert statuses(second) == ["firing"]
-
-
 # ── merged, held, probed ──────────────────────────────────────────────────────
 
 
@@ -388,114 +252,6 @@ def test_a_service_that_is_told_to_stop_waits_for_the_answer_to_what_is_on_its_w
         assert len(pager.received) == 1
 
 
-# ── the delivery log, and who is failing ──────────────────────────────────────
-
-
-def test_each_try_is_kept_with_what_the_vendor_said(tmp_path: Path) -> None:
-    answers = Reply(status=503, body="try later"), Reply(body="thanks")
-    with Pager(*answers) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
-        claxon.post([REJECTED])
-
-        assert until(lambda: deliveries(claxon)[0]["state"] == "delivered", 8)
-        first, second = deliveries(claxon)[0]["tries"]
-        assert (first["outcome"], first["status"], first["gave_up"]) == ("server_error", 503, False)
-        assert "try later" in first["answer"]
-        assert (second["outcome"], second["status"], second["answer"]) == ("delivered", 200, "thanks")
-        assert 0 < second["duration_s"] < 5
-
-
-def test_an_integration_that_refused_is_failing_until_it_takes_something(tmp_path: Path) -> None:
-    with Pager(401) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
-        claxon.post([REJECTED])
-        assert until(lambda: claxon.core(claxon.service.deliverer.failing), 5)
-        found = claxon.core(claxon.service.deliverer.failing)[0]
-        assert (found.target, found.reason, found.waiting) == ("r0/webhook/0", "auth_error", 0)
-        assert "answered 401" in found.last_error
-
-        pager.answer_with(200)
-        claxon.post([REJECTED | {"app": "cart"}])
-        assert until(lambda: claxon.core(claxon.service.deliverer.failing) == [], 5)
-
-
-def test_old_tries_go_with_their_deliveries(tmp_path: Path) -> None:
-    with Pager() as pager, Running(tmp_path, config=config(pager.url)) as claxon:
-        claxon.post([REJECTED])
-        assert until(lambda: deliveries(claxon)[0]["state"] == "delivered", 5)
-        core = claxon.service.core
-        claxon.core(lambda: outbox.prune(core.connection, time.time() + 1))
-
-        assert claxon.core(lambda: core.connection.execute("SELECT count(*) FROM attempts").fetchone()[0]) == 0
-        assert deliveries(claxon) == []
-
-
-# ── deadlines ─────────────────────────────────────────────────────────────────
-
-
-def expire(claxon: Running) -> None:
-    """Let the deadline of all that waits pass."""
-    core = claxon.service.core
-    claxon.core(lambda: core.connection.execute("UPDATE outbox SET deadline = 0 WHERE state = 'pending'"))
-
-
-def test_what_is_not_taken_by_its_deadline_goes_to_the_other_receiver_however_much_waits(tmp_path: Path) -> None:
-    with Pager(503) as first, Pager() as second:
-        settings = TWO.format(first=first.url, second=second.url)
-        with Running(tmp_path, config=settings) as claxon:
-            claxon.post([REJECTED | {"app": f"app-{i}"} for i in range(50)])
-            # The first twenty by themselves, the others in one message.
-            assert until(lambda: len(deliveries(claxon)) == 21, 8)
-            assert until(lambda: len(first.received) >= 3, 8)
-            expire(claxon)
-
-            assert until(lambda: len(apps_told(second)) == 50, 10)
-            assert len(first.received) < 10
-            assert claxon.core(lambda: claxon.service.deliverer.failing())[0].target == "pager/webhook/0"
-
-
-def test_what_waits_for_more_than_two_minutes_and_was_tried_three_times_is_failing(tmp_path: Path) -> None:
-    with Pager(503) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
-        claxon.post([REJECTED])
-        assert until(lambda: deliveries(claxon)[0]["attempts"] == 3, 12)
-        assert claxon.core(claxon.service.deliverer.failing) == []
-
-        core = claxon.service.core
-        claxon.core(lambda: core.connection.execute("UPDATE outbox SET created_at = created_at - 121"))
-        found = claxon.core(claxon.service.deliverer.failing)[0]
-        assert (found.reason, found.waiting) == ("server_error", 1)
-
-
-# ── which receiver stands in ──────────────────────────────────────────────────
-
-THREE = """
-route: {{receiver: pager}}
-fallback_receiver: {fallback}
-receivers:
-  - {{name: pager, webhook_configs: [{{url: '{first}'}}]}}
-  - {{name: backup, webhook_configs: [{{url: '{second}'}}]}}
-  - {{name: desk, webhook_configs: [{{url: '{third}'}}]}}
-"""
-
-
-@pytest.mark.parametrize(("fallback", "told"), [("desk", "desk"), ("backup", "backup"), ("pager", "backup")])
-def test_the_fallback_receiver_stands_in_and_for_itself_the_first_other_one(
-    tmp_path: Path, fallback: str, told: str
-) -> None:
-    with Pager(401) as first, Pager() as second, Pager() as third:
-        settings = THREE.format(fallback=fallback, first=first.url, second=second.url, third=third.url)
-        with Running(tmp_path, config=settings) as claxon:
-            claxon.post([REJECTED])
-
-            assert until(lambda: [r.json["receiver"] for r in second.received + third.received] == [told], 5)
-
-
-def test_a_page_that_the_other_receiver_got_anyway_is_not_told_there_twice(tmp_path: Path) -> None:
-    with Pager(401) as first, Pager() as second, Running(tmp_path, config=config(first.url, second.url)) as claxon:
-        claxon.post([REJECTED])
-
-        assert until(lambda: sorted(d["state"] for d in deliveries(claxon)) == ["delivered", "failed"], 5)
-        assert not until(lambda: len(second.received) > 1, 0.5)
-
-
 def test_pages_that_wait_go_out_once_each_while_the_disk_is_full(tmp_path: Path) -> None:
     with Pager() as pager, Running(tmp_path, config=config(pager.url)) as claxon:
         core = claxon.service.core
@@ -542,3 +298,43 @@ def test_every_alert_of_a_group_finds_the_messages_that_told_of_it(tmp_path: Pat
             ]
 
             assert [bool(rows) for rows in found] == [True] * 3
+
+
+# ── the delivery log, and who is failing ──────────────────────────────────────
+
+
+def test_each_try_is_kept_with_what_the_vendor_said(tmp_path: Path) -> None:
+    answers = Reply(status=503, body="try later"), Reply(body="thanks")
+    with Pager(*answers) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
+        claxon.post([REJECTED])
+
+        assert until(lambda: deliveries(claxon)[0]["state"] == "delivered", 8)
+        first, second = deliveries(claxon)[0]["tries"]
+        assert (first["outcome"], first["status"], first["gave_up"]) == ("server_error", 503, False)
+        assert "try later" in first["answer"]
+        assert (second["outcome"], second["status"], second["answer"]) == ("delivered", 200, "thanks")
+        assert 0 < second["duration_s"] < 5
+
+
+def test_an_integration_that_refused_is_failing_until_it_takes_something(tmp_path: Path) -> None:
+    with Pager(401) as pager, Running(tmp_path, config=config(pager.url)) as claxon:
+        claxon.post([REJECTED])
+        assert until(lambda: claxon.core(claxon.service.deliverer.failing), 5)
+        found = claxon.core(claxon.service.deliverer.failing)[0]
+        assert (found.target, found.reason, found.waiting) == ("r0/webhook/0", "auth_error", 0)
+        assert "answered 401" in found.last_error
+
+        pager.answer_with(200)
+        claxon.post([REJECTED | {"app": "cart"}])
+        assert until(lambda: claxon.core(claxon.service.deliverer.failing) == [], 5)
+
+
+def test_old_tries_go_with_their_deliveries(tmp_path: Path) -> None:
+    with Pager() as pager, Running(tmp_path, config=config(pager.url)) as claxon:
+        claxon.post([REJECTED])
+        assert until(lambda: deliveries(claxon)[0]["state"] == "delivered", 5)
+        core = claxon.service.core
+        claxon.core(lambda: outbox.prune(core.connection, time.time() + 1))
+
+        assert claxon.core(lambda: core.connection.execute("SELECT count(*) FROM attempts").fetchone()[0]) == 0
+        assert deliveries(claxon) == []

@@ -10,7 +10,7 @@ import pytest
 
 from alerts.notification import Notification
 from service.receivers import Answer, DeliveryError, Reason
-from tests.service.delivery.test_delivery import FINE, QUICK, REJECTED, config, deliveries
+from tests.support.delivering import FINE, QUICK, REJECTED, config, deliveries
 from tests.support.pager import Pager
 from tests.support.running import Running, until
 

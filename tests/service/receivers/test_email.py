@@ -31,6 +31,7 @@ from tests.service.receivers.notifications import (
 )
 from tests.support.certificates import Authority, authority
 from tests.support.mail_server import Mail, MailServer, Rules
+from tests.support.trickling import trickling
 
 LEAST = {"from": "Claxon <claxon@example.org>", "to": "oncall@example.org"}
 PASSWORD = "pa55w0rd-é"
@@ -378,19 +379,7 @@ async def test_a_server_that_says_nothing_times_out(command: str) -> None:
 async def test_a_server_that_trickles_times_out_in_total() -> None:
     """Each byte in time is no excuse."""
 
-    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                writer.write(b"2")
-                await writer.drain()
-                await asyncio.sleep(0.05)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with trickling(b"2") as port:
         mapping = {**LEAST, "smarthost": f"127.0.0.1:{port}", "require_tls": False, "timeout": "1s"}
         with pytest.raises(DeliveryError) as caught:
             await build("email_configs", mapping, where="test").send(notification())

@@ -22,6 +22,7 @@ from service.receivers.http import MAX_BODY, MAX_RETRY_AFTER_S, Http, retry_afte
 from service.receivers.secret import Secret, blot
 from tests.support.pager import HANG, HANG_IN_BODY, RESET, Pager, Reply
 from tests.support.peers import require
+from tests.support.trickling import trickling
 
 TOKEN = "tok-5C35K2UUqR7Fy"
 
@@ -119,19 +120,7 @@ async def test_a_receiver_that_says_nothing_times_out(pager: Pager) -> None:
 async def test_a_receiver_that_trickles_times_out_in_total() -> None:
     """Each byte in time is no excuse: a read time-out alone would wait for ever."""
 
-    async def trickle(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                writer.write(b"H")
-                await writer.drain()
-                await asyncio.sleep(0.05)
-        except OSError:
-            pass
-        finally:
-            writer.close()
-
-    async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    async with trickling(b"H") as port:
         error = await refusal(f"http://127.0.0.1:{port}", timeout=0.3)
 
     assert error.reason in (Reason.TIMEOUT, Reason.NETWORK)

@@ -171,3 +171,5 @@ def test_a_silence_that_cannot_be_written_is_a_500_and_is_not_in_force(tmp_path:
         assert claxon.get("/api/v2/silences") == []
         claxon.core(lambda: claxon.service.core.connection.execute("PRAGMA query_only = 0"))
         assert send(claxon, "silences", silence("a=b"))[0] == 200
+        notes = [row["note"] for row in claxon.get("/v1/ledger?what=silence")["ledger"]]
+        assert "taken back: it could not be written" in notes
