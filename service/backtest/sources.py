@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import os
+import select
 import stat
 import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import zstandard
 
@@ -24,6 +26,9 @@ COMPRESSED = 256 * 1024
 
 # One call that expands much costs the interpreter's lock less often than many calls that expand little.
 EXPANDED = 2 * 1024 * 1024
+
+# Seconds for which a silent pipe is waited for before signals are looked for.
+_LOOK = 0.2
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
@@ -78,7 +83,7 @@ class Source:
         self.read = 0
         try:
             if self.path is None:
-                yield from self._expanded(sys.stdin.buffer)
+                yield from self._expanded(cast("BinaryIO", _Interruptible(sys.stdin.fileno())))
                 return
             with self.path.open("rb", buffering=0) as file:
                 yield from self._expanded(file)
@@ -141,6 +146,22 @@ class Source:
                 raise SourceError(said) from fault
         if held != _MARK:
             raise SourceError(f"{self.name}: the zstd data end too early: copy the whole file")
+
+
+class _Interruptible:
+    """A descriptor, read so that an interrupt is heard within `_LOOK` while it is silent.
+
+    A buffered read asks the system several times without looking for signals between: one that comes there is
+    seen only when more data do, from a silent pipe never.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self, size: int) -> bytes:
+        while not select.select([self._descriptor], [], [], _LOOK)[0]:
+            pass
+        return os.read(self._descriptor, size)
 
 
 class _Marked:
