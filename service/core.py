@@ -231,17 +231,17 @@ class Core:
 
     def _new_events(self, work: Ingest, now: float) -> tuple[list[Event], list[int]]:
         """Return the events that no earlier batch held, and the indexes of the others."""
-        events = work.batch.events
-        skip = [
-            i
-            for i, event in enumerate(events)
-            if event.event_id is not None
-            and not event_log.claim_event_id(self.connection, f"{event.app}\0{event.event_id}", now)
-        ]
+        events, claims = work.batch.events, work.batch.claims
+        skip = [i for i, event in enumerate(events) if not self._is_new(event, claims.get(i, ()), now)]
         if skip:
             left_out = set(skip)
             events = [event for i, event in enumerate(events) if i not in left_out]
         return events, skip
+
+    def _is_new(self, event: Event, claims: tuple[str, ...], now: float) -> bool:
+        if event.event_id is not None:
+            claims = (f"{event.app}\0{event.event_id}", *claims)
+        return event_log.claim(self.connection, claims, now)
 
     def tick(self) -> None:
         """Evaluate what time alone changes, and do what is due; runs in the core's thread."""

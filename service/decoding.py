@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -54,12 +55,15 @@ class Batch(msgspec.Struct):
         body: A JSON array of just these, as they are logged.
         refusals: The others.
         dropped_fields: Fields that no event has, left out.
+        claims: What makes an event one that is known already, by its place in `events`: if any of these was noted
+            before, within a day, the event is left out; all of them are noted. Beside the events' own `event_id`.
     """
 
     events: list[Event]
     body: bytes
     refusals: list[Refusal]
     dropped_fields: int = 0
+    claims: dict[int, tuple[str, ...]] = {}
 
 
 def expand(body: bytes, encoding: str) -> bytes:
@@ -169,11 +173,24 @@ def _lines(text: bytes, *, ndjson: bool) -> list[bytes]:
 def _decode_each(items: list[bytes], received_at: float, app: str) -> Batch:
     if len(items) > MAX_EVENTS:
         raise BodyTooLarge(f"body: {len(items)} events: at most {MAX_EVENTS}: send smaller batches")
+    return take_each(map(_found, items), received_at=received_at, app=app)
+
+
+def take_each(found: Iterable[dict[str, Any] | EventError], *, received_at: float, app: str) -> Batch:
+    """Return what one finds in a body that is not JSON events, event by event.
+
+    Args:
+        found: The fields of an event, unknown ones too, or why it is none; in the order of the body.
+        received_at: When it arrived, Unix seconds.
+        app: The app of events that name none.
+    """
     batch = Batch(events=[], body=b"", refusals=[])
     kept: list[dict[str, Any]] = []
-    for index, item in enumerate(items):
+    for index, item in enumerate(found):
         try:
-            fields, dropped = _fields(item)
+            if isinstance(item, EventError):
+                raise item
+            fields, dropped = _known_fields(item)
             event = complete(_event(fields), received_at=received_at, default_app=app)
         except EventError as fault:
             batch.refusals.append(Refusal(index, str(fault)))
@@ -191,17 +208,28 @@ def decode_one(item: bytes) -> Event:
     Raises:
         EventError: It is no event.
     """
-    return _event(_fields(item)[0])
+    return _event(_known_fields(_object(item))[0])
 
 
-def _fields(item: bytes) -> tuple[dict[str, Any], int]:
-    """Return the known fields of one event that are not null, redacted, and how many others there were."""
+def _found(item: bytes) -> dict[str, Any] | EventError:
+    try:
+        return _object(item)
+    except EventError as fault:
+        return fault
+
+
+def _object(item: bytes) -> dict[str, Any]:
     try:
         found = _ANY.decode(item)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
         raise EventError("event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {_plain(fault)}") from fault
     if not isinstance(found, dict):
         raise EventError("event", found, "a JSON object")
+    return found
+
+
+def _known_fields(found: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """Return the known fields of one event that are not null, redacted, and how many others there were."""
     known = {name: _clean(value) for name, value in found.items() if name in _KNOWN and value is not None}
     return known, sum(1 for name in found if name not in _KNOWN)
 

@@ -108,7 +108,7 @@ class PagerDutySync:
             self._remember(seen)
         # Noted when it is done: after a crash in between PagerDuty's next try finds it undone.
         with Transaction(connection):
-            event_log.claim_event_id(connection, name, self._dispatch.now + REMEMBER_MORE_S)
+            event_log.claim(connection, [name], self._dispatch.now + REMEMBER_MORE_S)
         _log.info("pagerduty.told", kind=seen.kind.value, dedup_key=seen.dedup_key, late=late, alerts=len(changed))
 
     def _is_late(self, seen: Seen) -> bool:

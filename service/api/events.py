@@ -6,22 +6,19 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from typing import Annotated
 
 import msgspec
-from claxon.event import DEFAULT_APP
 from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.config import KeyConfig
 
 from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode, expand
-from ..work import Ingest
 from .auth import require
 from .bodies import read_body
 from .problems import Problem
+from .taking import app_of, refuse_when_busy, take
 
-_BUSY = 512  # batches in the queue; each waits at most for a commit or two
 _OFF_LOOP = 512 * 1024  # bytes from which a body is decoded beside the event loop
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _TYPES = (
@@ -51,11 +48,9 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
     """Answer once the good events are durable; bad ones are refused one by one."""
     service = request.app.state.service
     received_at: float = service.clock()
-    app = key.app if key is not None and key.app else DEFAULT_APP
-    if service.core.waiting > _BUSY:
-        raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
+    refuse_when_busy(service)
     body = await read_body(request)
-    batch = await _decode(request, body, received_at, app)
+    batch = await _decode(request, body, received_at, app_of(key))
     service.intake.took(batch)
     if not batch.events:
         raise Problem(
@@ -63,20 +58,14 @@ async def post_events(request: Request, key: Annotated[KeyConfig | None, Depends
             batch.refusals[0].error,
             more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)},
         )
-    answer = msgspec.json.encode({"accepted": len(batch.events), "rejected": batch.refusals}).decode()
-    idempotency = request.headers.get("idempotency-key")
-    work = Ingest(
-        batch=batch,
+    said = await take(
+        service,
+        batch,
+        key=key,
         received_at=received_at,
-        app=app,
-        key=f"{key.name if key is not None else ''}\0{idempotency[:200]}" if idempotency else None,
-        answer=answer,
+        idempotency=request.headers.get("idempotency-key"),
         client_dropped=_client_dropped(request),
     )
-    try:
-        said = await asyncio.wrap_future(service.core.ingest(work))
-    except sqlite3.Error as fault:
-        raise _storage_problem(fault) from fault
     return Response(said, 202, media_type="application/json")
 
 
@@ -102,11 +91,3 @@ async def _decode(request: Request, body: bytes, received_at: float, app: str) -
         raise Problem(415, str(fault)) from fault
     except BadBody as fault:
         raise Problem(400, str(fault)) from fault
-
-
-def _storage_problem(fault: sqlite3.Error) -> Problem:
-    if "full" in str(fault):
-        return Problem(
-            507, "disk: full: free some space; nothing of this batch was kept", headers={"Retry-After": "30"}
-        )
-    return Problem(503, f"log: cannot be written: {fault}: send again later", headers={"Retry-After": "5"})

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -151,9 +151,13 @@ def remember_answer(connection: sqlite3.Connection, key: str, answer: str, at: f
     connection.execute("INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at))
 
 
-def claim_event_id(connection: sqlite3.Connection, event_id: str, at: float) -> bool:
-    """Note an event id; return whether it is new."""
-    return connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (event_id, at)).rowcount == 1
+def claim(connection: sqlite3.Connection, names: Iterable[str], at: float) -> bool:
+    """Note all names of an event; return whether none was known."""
+    new = True
+    for name in names:
+        row = connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (name, at))
+        new &= row.rowcount == 1
+    return new
 
 
 def knows_event_id(connection: sqlite3.Connection, event_id: str) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alerts.default_rules import DEFAULT_RULES
 from alerts.evaluator import Engine
 from service.storage.database import open_database
-from service.storage.event_log import claim_event_id
+from service.storage.event_log import claim
 from tests.support.events import NOON, success
 from tests.support.oracle import Moment, engine_changes
 from tests.support.random_logs import FEW, any_logs, delivered_again
@@ -29,9 +29,7 @@ def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]
 def _taken(connection: Connection, log: list[Moment]) -> list[Moment]:
     """The log as the core takes it into the engine."""
     return [
-        moment._replace(
-            events=[e for e in moment.events if claim_event_id(connection, f"{e.app}\0{e.event_id}", moment.now)]
-        )
+        moment._replace(events=[e for e in moment.events if claim(connection, [f"{e.app}\0{e.event_id}"], moment.now)])
         for moment in log
     ]
 
