@@ -13,8 +13,11 @@ from alerts.evaluator import Engine
 from .restart import NOTHING, CoreState, again
 from .rule_texts import from_text
 from .storage import event_log, snapshots
-from .storage.database import StorageError
+from .storage.database import ReadTransaction, StorageError
 from .storage.event_log import RulesChanged
+
+_BEGIN_S = 60.0
+"""A snapshot may be large, and the disk slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +51,16 @@ class Proof:
 def prove(connection: sqlite3.Connection) -> Proof:
     """Decide the log again up to the cursor; from its start, or where that was pruned, from the oldest snapshot.
 
+    A service may write meanwhile: what it commits after the beginning is left for the next time.
+
     Raises:
-        StorageError: There is nothing to begin with.
+        StorageError: There is nothing to begin with, or it was pruned before it was read.
     """
-    cursor = snapshots.load_cursor(connection)
-    engine, offset, beginning = _begin(connection)
+    with ReadTransaction(connection, at_most_s=_BEGIN_S):
+        cursor = snapshots.load_cursor(connection)
+        engine, offset, beginning = _begin(connection)
     first, events = offset + 1, 0
-    for row in event_log.read(connection, offset):
-        if row.offset > cursor.offset:
-            break
+    for row in event_log.read_in_pieces(connection, offset, cursor.offset):
         again(engine, row)
         offset, events = row.offset, events + row.n
     if cursor.at > float("-inf"):

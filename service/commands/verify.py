@@ -17,7 +17,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     """Add the command."""
     verify = commands.add_parser(
         "verify",
-        help="decide the whole log of a stopped Claxon, or of a copy, again and compare",
+        help="decide the whole log again and compare, beside a Claxon that runs or without one",
         description="Decides every event of the log again, with the rules of its time, and compares the hash over all "
         "decisions with the one that was committed. Changes nothing. Exit status: 0 the same, 1 another, 2 cannot.",
     )
@@ -27,11 +27,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 def _verify(options: argparse.Namespace) -> int:
     from ..proof import prove
-    from ..storage.database import StorageError, open_database
+    from ..storage.database import StorageError, open_reader
 
     begin = time.perf_counter()
     try:
-        connection = open_database(options.data, create=False)
+        connection = open_reader(options.data)
         try:
             proof = prove(connection)
         finally:

@@ -9,7 +9,19 @@ import sqlite3
 from importlib import resources
 from pathlib import Path
 
+from ..clock import monotonic
+from .folder_lock import FolderLock, LockedError
+
 FILE = "claxon.sqlite3"
+
+READ_S = 10.0
+"""How long a read may last, where nobody says otherwise."""
+
+_STEPS = 10_000
+"""After so many steps of SQLite's machine, about a millisecond, a read looks at the time."""
+
+_REMEDY = "name a folder that this user may write, by --data"
+_IN_USE = "in use: another Claxon runs on it; name another folder by --data"
 
 
 class StorageError(Exception):
@@ -38,40 +50,115 @@ class Transaction:
             self._connection.execute("ROLLBACK")
 
 
+class _Owned(sqlite3.Connection):
+    """The connection of the one who writes; it has the folder's lock until it is closed."""
+
+    lock: FolderLock | None = None
+
+    def close(self) -> None:
+        super().close()
+        if self.lock is not None:
+            self.lock.release()
+
+
+class ReadTransaction:
+    """Everything read inside is of one instant; ends after so long, for the write-ahead log grows meanwhile.
+
+    What is read after that raises `sqlite3.OperationalError`, "interrupted".
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, at_most_s: float = READ_S) -> None:
+        self._connection = connection
+        self._at_most_s = at_most_s
+
+    def __enter__(self) -> None:
+        end = monotonic() + self._at_most_s
+        self._connection.set_progress_handler(lambda: monotonic() > end, _STEPS)
+        self._connection.execute("BEGIN")
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.set_progress_handler(None, 0)
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
+
+
 def open_database(folder: Path, *, create: bool = True) -> sqlite3.Connection:
-    """Open, bring to the present schema, and create where it is not there yet, the database in a folder.
+    """Open to write, bring to the present schema, and create where it is not there yet, the database in a folder.
 
     A transaction is durable when it has committed: write-ahead log, and
-    `synchronous=FULL`, which waits for the disk.
+    `synchronous=FULL`, which waits for the disk. The folder is locked until the connection is closed.
 
     Args:
         folder: Where the file is, or will be.
         create: False: a folder without a database is an error, and so is one of an older schema.
 
     Raises:
-        StorageError: The folder cannot be written, or the file is no database of ours.
+        StorageError: The folder cannot be written, another one writes there, or the file is no database of ours.
     """
     path = folder / FILE
-    remedy = "name a folder that this user may write, by --data"
     if not create and not path.is_file():
         raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
+    lock = _lock(folder, path)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-    except (OSError, sqlite3.Error) as fault:
-        raise StorageError(f"{path}: {fault}: {remedy}") from fault
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5, factory=_Owned)
+    except sqlite3.Error as fault:
+        lock.release()
+        raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
+    connection.lock = lock
     try:
         _prepare(connection)
         _migrate(connection, path, may=create)
     except sqlite3.Error as fault:
         connection.close()
         if "locked" in str(fault):
-            raise StorageError(f"{path}: in use: another Claxon runs on it; name another folder by --data") from fault
-        raise StorageError(f"{path}: {fault}: {remedy}") from fault
+            raise StorageError(f"{path}: {_IN_USE}") from fault
+        raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
     except StorageError:
         connection.close()
         raise
     return connection
+
+
+def open_reader(folder: Path) -> sqlite3.Connection:
+    """Open the database in a folder to read, while a service writes it or not; any thread may use it, one at a time.
+
+    Nothing is waited for and nobody waits: what is read is of the last commit before
+    the read began. A read that goes on keeps the write-ahead log from being emptied, so
+    end each soon: fetch all, in pieces, or inside a `ReadTransaction`.
+
+    Raises:
+        StorageError: There is no database, it is of another schema, or it cannot be read.
+    """
+    path = folder / FILE
+    if not path.is_file():
+        raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    try:
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+    except sqlite3.Error as fault:
+        raise StorageError(f"{path}: {fault}: name a folder that this user may read and write") from fault
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _migrate(connection, path, may=False)
+    except sqlite3.Error as fault:
+        connection.close()
+        if "locked" in str(fault):
+            raise StorageError(f"{path}: in use by an older Claxon, which lets nobody read: stop it first") from fault
+        raise StorageError(f"{path}: {fault}: name a folder that this user may read and write") from fault
+    except StorageError:
+        connection.close()
+        raise
+    return connection
+
+
+def _lock(folder: Path, path: Path) -> FolderLock:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return FolderLock(folder)
+    except LockedError as fault:
+        raise StorageError(f"{path}: {_IN_USE}") from fault
+    except OSError as fault:
+        raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
 
 
 def migrations() -> list[str]:
@@ -99,12 +186,13 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, may: bool) -> None:
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
-    # Two services on one file would page twice: the second fails here at once.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA page_size = 8192")
     connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    # What a long read made of it is given back once it is emptied.
+    connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
+    # An older Claxon locks the file itself.
     connection.execute("BEGIN IMMEDIATE")
     connection.execute("COMMIT")

@@ -12,6 +12,14 @@ from typing import TypeAlias
 import msgspec
 import zstandard
 
+from .database import StorageError
+
+PIECE = 200
+"""Rows that are read at once where the write-ahead log must not wait: some ten milliseconds, some ten megabytes."""
+
+_LAST = 2**63 - 1
+"""No row is after it."""
+
 _COMPRESS = zstandard.ZstdCompressor(level=1)
 _EXPAND = zstandard.ZstdDecompressor()
 
@@ -114,9 +122,14 @@ def first(connection: sqlite3.Connection) -> LoggedBatch | None:
 
 def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
     """Yield the rows after an offset, in order."""
+    return _rows(connection, after, _LAST)
+
+
+def _rows(connection: sqlite3.Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
     rows = connection.execute(
-        "SELECT offset, received_at, observed_at, app, n, skip, body FROM event_log WHERE offset > ? ORDER BY offset",
-        (after,),
+        "SELECT offset, received_at, observed_at, app, n, skip, body FROM event_log "
+        "WHERE offset > ? AND offset <= ? ORDER BY offset",
+        (after, up_to),
     )
     for offset, received_at, observed_at, app, n, skip, body in rows:
         yield LoggedBatch(
@@ -128,6 +141,26 @@ def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
             skip=msgspec.json.decode(skip, type=list[int]) if skip else [],
             body=_EXPAND.decompress(body) if body else b"",
         )
+
+
+def read_in_pieces(connection: sqlite3.Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
+    """Yield the rows after an offset and up to another, in order; between two pieces no read is open.
+
+    Raises:
+        StorageError: The log's beginning was pruned while it was read.
+    """
+    while after < up_to:
+        end = min(after + PIECE, up_to)
+        piece = list(_rows(connection, after, end))
+        # Pruning takes a beginning; a gap with rows before it is somebody else's work, and the hash will tell.
+        if (not piece or piece[0].offset > after + 1) and _begins_after(connection, after):
+            raise StorageError(f"event log: row {after + 1}: pruned while it was read: begin again")
+        yield from piece
+        after = end
+
+
+def _begins_after(connection: sqlite3.Connection, offset: int) -> bool:
+    return connection.execute("SELECT 1 FROM event_log WHERE offset <= ? LIMIT 1", (offset,)).fetchone() is None
 
 
 def prune(connection: sqlite3.Connection, *, before: float, up_to: int) -> int:

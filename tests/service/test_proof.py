@@ -10,13 +10,14 @@ import pytest
 from service.cli import main
 from service.core import Core
 from service.proof import prove
-from service.storage.database import open_database
+from service.storage.database import StorageError, open_reader
+from service.storage.event_log import PIECE, read_in_pieces
 from tests.support.bench import Bench, run, timetable
 
 
 def proved(folder: Path) -> tuple[bool, int]:
     """Return whether a stopped service's log proves its ledger, and how many decisions there were."""
-    connection = open_database(folder, create=False)
+    connection = open_reader(folder)
     proof = prove(connection)
     connection.close()
     return proof.same, proof.decisions
@@ -114,12 +115,36 @@ def test_a_restart_says_that_it_decided_otherwise_and_goes_on(tmp_path: Path) ->
     bench.close()
 
 
-def test_a_running_service_is_not_verified_nor_disturbed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_running_service_is_verified_and_goes_on_meanwhile(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     bench = Bench(tmp_path)
+    bench.post([{"model": "m", "app": "shop", "status": 401}])
+    bench.wait(5)
 
-    assert main(["verify", "--data", str(tmp_path)]) == 2
+    assert main(["verify", "--data", str(tmp_path)]) == 0
+    assert "the same" in capsys.readouterr().out
 
-    assert "another Claxon runs on it" in capsys.readouterr().err
+    bench.post([{"model": "m", "app": "cart", "status": 401}])
+    bench.wait(5)
+    assert main(["verify", "--data", str(tmp_path)]) == 0
+    bench.close()
+
+
+def test_a_log_that_is_pruned_while_it_is_verified_is_no_log_that_was_changed(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    for _ in range(PIECE + 10):
+        bench.post([{"model": "m", "app": "shop", "status": 200}])
+    bench.wait(5)
+    reader = open_reader(tmp_path)
+    rows = read_in_pieces(reader, 0, PIECE + 10)
+    next(rows)
+
+    bench.ask(lambda: bench.core.connection.execute("DELETE FROM event_log WHERE offset <= ?", (PIECE + 5,)))
+
+    with pytest.raises(StorageError, match="pruned while it was read"):
+        list(rows)
+    reader.close()
     bench.close()
 
 
