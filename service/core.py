@@ -30,7 +30,7 @@ from .cadence import Cadence
 from .clock import ClockWatch, Jump
 from .restart import NOTHING, CoreState, Restart, remember_told
 from .rule_texts import hashed_texts, to_text
-from .storage import event_log, ledger, outbox, remembered, snapshots, state
+from .storage import event_log, failures, ledger, outbox, remembered, snapshots, state
 from .storage.database import Transaction
 from .storage.event_log import Entry, LoggedBatch, Resumed, Rewound, RulesChanged
 from .storage.snapshots import Cursor
@@ -222,12 +222,20 @@ class Core:
             received_at=work.received_at, observed_at=now, app=work.app, n=len(events), skip=skip, body=b""
         )
         if events:
-            logged.append((event_log.append(connection, row, stored), events))
+            offset = event_log.append(connection, row, stored)
+            logged.append((offset, events))
+            self._note_failures(offset, work.batch.events, skip)
         self.tally.batches += 1
         self.tally.events += len(events)
         self.tally.duplicates += len(skip)
         self.tally.client_dropped += work.client_dropped
         return work.answer
+
+    def _note_failures(self, offset: int, events: list[Event], skip: list[int]) -> None:
+        left_out = set(skip)
+        failed = [(i, event) for i, event in enumerate(events) if event.category != "ok" and i not in left_out]
+        if failed:
+            failures.add(self.connection, offset, failed, of=len(events))
 
     def _new_events(self, work: Ingest, now: float) -> tuple[list[Event], list[int]]:
         """Return the events that no earlier batch held, and the indexes of the others."""
