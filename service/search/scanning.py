@@ -1,0 +1,38 @@
+"""Scanning: the events of one row of the log, each with its place.
+
+≠ which rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+import zstandard
+from claxon.event import Event
+
+from ..decoding import decode_logged
+from ..storage import log_rows
+from ..storage.log_rows import Row
+
+
+class Scanner:
+    """Opens rows on one connection; for one thread, as its decompressor is."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._expand = zstandard.ZstdDecompressor().decompress
+
+    def events(self, row: Row) -> list[tuple[int, Event]]:
+        """Return the completed events of a row, but for those left out when they came; none of a pruned one."""
+        stored = log_rows.body_of(self._connection, row.offset) if row.n else b""
+        if not stored:
+            return []
+        events = decode_logged(self._expand(stored), received_at=row.received_at, app=row.app, skip=[])
+        if not row.skip:
+            return list(enumerate(events))
+        left_out = set(row.skip)
+        return [(i, event) for i, event in enumerate(events) if i not in left_out]
+
+    def failures(self, row: Row) -> list[tuple[int, Event]]:
+        """Return those of them that are no success."""
+        return [(i, event) for i, event in self.events(row) if event.category != "ok"]

@@ -1,0 +1,82 @@
+"""Rows of the event log as a reader on a connection of its own meets them: from the newest to the oldest, unopened.
+
+≠ what is in a body.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import msgspec
+
+PIECE = 32
+"""Rows that are read at once."""
+
+NEVER = 2**62
+"""An offset that no row has."""
+
+_COLUMNS = "offset, received_at, observed_at, app, n, skip"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A batch of the log, without its body.
+
+    Attributes:
+        offset: Its place.
+        received_at: When its events arrived.
+        observed_at: When the engine took them.
+        app: Of events that name none.
+        n: How many events it holds, but for those of `skip`; 0 is no batch.
+        skip: Indexes that an earlier batch already held.
+    """
+
+    offset: int
+    received_at: float
+    observed_at: float
+    app: str
+    n: int
+    skip: list[int]
+
+
+def row(connection: sqlite3.Connection, offset: int) -> Row | None:
+    """Return one row; None if it was pruned."""
+    found = connection.execute(f"SELECT {_COLUMNS} FROM event_log WHERE offset = ?", (offset,))  # noqa: S608
+    return next((_row(*values) for values in found.fetchall()), None)
+
+
+def backwards(connection: sqlite3.Connection, last: int) -> Iterator[Row]:
+    """Yield the rows from `last` to the oldest."""
+    query = f"SELECT {_COLUMNS} FROM event_log WHERE offset <= ? ORDER BY offset DESC LIMIT ?"  # noqa: S608
+    while rows := connection.execute(query, (last, PIECE)).fetchall():
+        for values in rows:
+            yield _row(*values)
+        last = rows[-1][0] - 1
+
+
+def body_of(connection: sqlite3.Connection, offset: int) -> bytes:
+    """Return the body of a row as it is stored, compressed; empty if it was pruned."""
+    found = connection.execute("SELECT body FROM event_log WHERE offset = ?", (offset,)).fetchone()
+    return bytes(found[0]) if found is not None else b""
+
+
+def ends(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the first and the last row; of an empty log `(NEVER, -1)`."""
+    # Asked for together, SQLite would look at every row.
+    first = connection.execute("SELECT min(offset) FROM event_log").fetchone()[0]
+    if first is None:
+        return NEVER, -1
+    return int(first), int(connection.execute("SELECT max(offset) FROM event_log").fetchone()[0])
+
+
+def _row(offset: int, received_at: float, observed_at: float, app: str, n: int, skip: str) -> Row:
+    return Row(
+        offset=offset,
+        received_at=received_at,
+        observed_at=observed_at,
+        app=app,
+        n=n,
+        skip=msgspec.json.decode(skip, type=list[int]) if skip else [],
+    )
