@@ -94,19 +94,21 @@ class Totals(msgspec.Struct, omit_defaults=True):
 
     def measure(self, event: Event) -> None:
         """Take an attempt's tokens and duration."""
-        tokens = event.tokens if event.tokens is not None else event.max_tokens
-        if tokens:
-            self.requested += tokens
-        if event.input_tokens:
-            self.input += event.input_tokens
-        if event.output_tokens:
-            self.output += event.output_tokens
-        if event.cache_read_tokens:
-            self.cache_read += event.cache_read_tokens
-        if event.cache_write_tokens:
-            self.cache_write += event.cache_write_tokens
-        if event.duration_ms is not None:
-            self.seconds += event.duration_ms / 1000
+        n = event.tokens
+        if n is None:
+            n = event.max_tokens
+        if n:
+            self.requested += n
+        if n := event.input_tokens:
+            self.input += n
+        if n := event.output_tokens:
+            self.output += n
+        if n := event.cache_read_tokens:
+            self.cache_read += n
+        if n := event.cache_write_tokens:
+            self.cache_write += n
+        if (duration := event.duration_ms) is not None:
+            self.seconds += duration / 1000
             self.timed += 1
         if event.stop_reason == "refusal":
             self.refusals += 1

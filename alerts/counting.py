@@ -61,11 +61,10 @@ class Counting:
             if known is None or known.watch.wake is None:
                 self._agenda.rouse(known or self._keys.watched(rule, feed.sources[place])[0])
 
-    def add_failure(self, feed: Feed, event: Event) -> None:
+    def add_failure(self, lane: Lane, event: Event) -> None:
         """Note a failure, or a cancelled attempt, down."""
-        if not feed.ok:
-            self._note_behind(feed)
-        lane = feed.lane(event)
+        if not lane.feed.ok:
+            self._note_behind(lane.feed)
         if not lane.events:
             self._lanes.append(lane)
         lane.events.append(event)

@@ -354,8 +354,9 @@ class Engine:
                 and event.ratelimit is None
                 and event.model_end_of_life is None
             ):
-                if at >= second and 0 < len(feed.ok) < WAITING:
-                    feed.ok.append(at)
+                ok = feed.ok
+                if at >= second and 0 < len(ok) < WAITING:
+                    ok.append(at)
                 else:
                     counting.note(feed, at)
             else:

@@ -211,8 +211,12 @@ class Feed:
 
         What ended in it was observed in it; what ended before was if it stands behind `start`.
         """
-        if self.second != second and newest < second:
-            return [], newest
+        if self.second != second:
+            if newest < second:
+                return [], newest
+        elif not self.start:
+            # All that waits was observed in it: the usual case under load.
+            return self.ok, -inf
         start = self.start if self.second == second else len(self.ok)
         recent = [at for place, at in enumerate(self.ok) if at >= second or place >= start]
         return recent, max((at for at in self.ok[:start] if at < second), default=-inf)
@@ -232,13 +236,16 @@ class Lane:
     Attributes:
         feed: Whose.
         counted: (source, columns, whether the failure is among those its meter is about).
-        matched: The rules it speaks for, but for `any`, which are asked at once.
+        matched: The rules it speaks for, but for those that are asked at once.
+        anys, parked: Those, by kind.
         events: Those that are not counted yet.
     """
 
     feed: Feed
-    counted: tuple[tuple[Source, tuple[int, ...], bool], ...]
-    matched: tuple[tuple[Rule, Source], ...]
+    counted: tuple[tuple[Source, tuple[int, ...], bool], ...] = ()
+    matched: tuple[tuple[Rule, Source], ...] = ()
+    anys: tuple[tuple[Rule, Source], ...] = ()
+    parked: tuple[tuple[Rule, Source], ...] = ()
     events: list[Event] = field(default_factory=list)
 
 
@@ -259,14 +266,18 @@ def kind_of(event: Event) -> Kind:
 def make_lane(feed: Feed, event: Event) -> Lane:
     """Return the lane of a failure's kind."""
     if event.category == "cancelled":
-        return Lane(feed, (), ())
+        return Lane(feed)
     counted = tuple(
         (source, columns_of_failure(event, matches=matches), matches)
         for source in feed.sources
         for matches in (matches_failure(source.meter.failures, event),)
     )
     matched = tuple((rule, feed.sources[place]) for rule, place in feed.plan.rules if speaks_for(rule, event))
-    return Lane(feed, counted, matched)
+    anys, parked = (
+        tuple((rule, feed.sources[place]) for rule, place in asked if matches_failure(rule.failures, event))
+        for asked in (feed.plan.anys, feed.plan.parked)
+    )
+    return Lane(feed, counted, matched, anys, parked)
 
 
 def columns_of_failure(event: Event, *, matches: bool) -> tuple[int, ...]:

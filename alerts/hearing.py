@@ -15,7 +15,7 @@ from .conditions import Parked
 from .counting import Counting
 from .end_of_life import ends_at, later_word
 from .engine_state import EngineState
-from .feeds import Feed, Source, Watched, matches_failure
+from .feeds import Feed, Source, Watched
 from .keyring import Keyring, labels_of_alert
 from .ledger import Ledger
 from .lifecycle import Alert, State
@@ -99,15 +99,15 @@ class Hearing:
 
     def _fail(self, feed: Feed, event: Event, now: float) -> None:
         alone = feed.totals.fail(event)
+        lane = feed.lane(event)
         if event.category != "cancelled":
             self._ledger.explain(event, now, alone=alone)
-            for rule, place in feed.plan.anys:
-                if matches_failure(rule.failures, event):
-                    self._match_any(rule, feed.sources[place], event, now)
-            for rule, place in feed.plan.parked:
-                if event.retry_after_s is not None and matches_failure(rule.failures, event):
-                    self._park(rule, feed.sources[place], event, event.retry_after_s, now)
-        self._counting.add_failure(feed, event)
+            for rule, source in lane.anys:
+                self._match_any(rule, source, event, now)
+            if event.retry_after_s is not None:
+                for rule, source in lane.parked:
+                    self._park(rule, source, event, event.retry_after_s, now)
+        self._counting.add_failure(lane, event)
 
     def _match_any(self, rule: Rule, source: Source, event: Event, now: float) -> None:
         if event.at + rule.stale_after_s <= now:

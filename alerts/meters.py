@@ -6,7 +6,7 @@ A meter is shared by all rules that count the same thing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -102,9 +102,13 @@ Buckets = dict[int, list[tuple[int, int]]]
 """By bucket width in seconds: (bucket, n), by bucket."""
 
 
-def seconds_of(instants: Iterable[float]) -> dict[int, int]:
+def seconds_of(instants: Collection[float]) -> dict[int, int]:
     """Return how many instants lie in each whole second."""
-    return Counter(map(int, instants))
+    if not instants:
+        return {}
+    first = int(min(instants))
+    # Under load all that waits is of one second.
+    return {first: len(instants)} if max(instants) < first + 1 else Counter(map(int, instants))
 
 
 def buckets_of(seconds: dict[int, int], widths: tuple[int, ...]) -> Buckets:

@@ -115,7 +115,10 @@ class Streak(msgspec.Struct):
         due = [f for f in self.waiting if f.ready <= g and f.at >= self.boundary and f.at > f.ready - keep_s]
         self.waiting = [f for f in self.waiting if f.ready > g]
         candidates = sorted([*self.run, *due], key=_by_time)
-        known = sorted(at for _, instants in self.successes for at in instants)
+        known = [instants for _, instants in self.successes]
+        for instants in known:
+            # In place: what was sorted a second ago is looked through once.
+            instants.sort()
         met_now = False
         for segment in _segments(candidates, known):
             calls = _calls(segment)
@@ -150,13 +153,22 @@ def _by_time(failure: Failure) -> tuple[float, str]:
     return (failure.at, failure.call)
 
 
-def _segments(failures: list[Failure], successes: list[float]) -> list[list[Failure]]:
-    """Return the failures, which are in order, cut by the successes; of two at once the success is first."""
-    if not failures or not successes or successes[0] > failures[-1].at or successes[-1] <= failures[0].at:
-        return [failures] if failures else []
+def _segments(failures: list[Failure], successes: list[list[float]]) -> list[list[Failure]]:
+    """Return the failures, which are in order, cut by the successes; of two at once the success is first.
+
+    Args:
+        failures: By time.
+        successes: Instants, each list in order.
+    """
+    if not failures:
+        return []
+    first, last = failures[0].at, failures[-1].at
+    between = [instants for instants in successes if instants and instants[0] <= last and instants[-1] > first]
+    if not between:
+        return [failures]
     cut: dict[int, list[Failure]] = {}
     for failure in failures:
-        cut.setdefault(bisect_right(successes, failure.at), []).append(failure)
+        cut.setdefault(sum([bisect_right(instants, failure.at) for instants in between]), []).append(failure)
     return list(cut.values())
 
 

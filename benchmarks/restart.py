@@ -75,7 +75,7 @@ def fill(folder: Path, events: int, keys: int) -> None:
     while posted < events or not _nearly_due(core):
         clock["now"] = min(begin + HOUR_S * posted / events, begin + HOUR_S)
         batch = decode(next(made), ndjson=False, received_at=clock["now"], app="default")
-        done = core.ingest(Ingest(batch=batch, received_at=clock["now"], app="default", key=None, answer=""))
+        done = core.ingest(Ingest(batch=batch, received_at=clock["now"], app="default", key=None))
         posted += BATCH
         if posted % (10 * BATCH) == 0:
             done.result()

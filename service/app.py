@@ -24,13 +24,13 @@ from . import clock
 from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import drill as drill_api
-from .api import events as events_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
 from .api import previews as previews_api
 from .api import silences_page as silences_api
 from .api import status as status_api
 from .api.auth import Keys, SameOrigin
+from .api.events import install_events
 from .api.problems import install_problems
 from .api.v2 import router as api_v2
 from .config_file import Loaded
@@ -254,7 +254,6 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
     parts = (
-        events_api,
         alerts_api,
         drill_api,
         status_api,
@@ -266,5 +265,6 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     )
     for router in (*(part.router for part in parts), api_v2):
         app.include_router(router)
+    install_events(app, service, app.state.keys)
     page_api.mount_static(app)
     return app

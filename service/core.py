@@ -17,7 +17,6 @@ from concurrent.futures import Future
 from typing import Any, TypeVar
 
 import structlog
-from claxon.event import Event
 
 from alerts.decisions import Decision, Step
 from alerts.evaluator import Engine
@@ -28,14 +27,15 @@ from alerts.rules import Rule
 from . import clock as clocks
 from .cadence import Cadence
 from .clock import ClockWatch, Jump
+from .log_writer import LogWriter, Row
 from .restart import NOTHING, CoreState, Restart, remember_told
 from .rule_texts import hashed_texts, to_text
-from .storage import event_log, failures, ledger, outbox, remembered, snapshots, state
+from .storage import event_log, ledger, outbox, remembered, snapshots, state
 from .storage.database import Transaction
-from .storage.event_log import Entry, LoggedBatch, Resumed, Rewound, RulesChanged
+from .storage.event_log import Entry, Resumed, Rewound, RulesChanged
 from .storage.snapshots import Cursor
 from .uncommitted import Uncommitted
-from .work import Ingest, Tally
+from .work import Ingest, Taken, Tally
 
 T = TypeVar("T")
 
@@ -89,6 +89,10 @@ class Core:
         self._thread = threading.Thread(target=self._run, name="claxon-core", daemon=True)
         self._offset = NOTHING
         self._open = Uncommitted()
+        self._writer = LogWriter(connection, self.tally)
+        # In the log, and not evaluated yet.
+        self._logged: list[Row] = []
+        self._bytes_given = self._bytes_taken = 0
         self._snapshot_offset = NOTHING
         self._unpruned = 0
 
@@ -105,6 +109,7 @@ class Core:
             self.submit(self.snapshot)
             self._queue.put(None)
             self._thread.join(timeout=30)
+        self._writer.close()
         self.connection.close()
 
     @property
@@ -122,8 +127,15 @@ class Core:
         """How far the engine is behind the clock, in seconds; inf before it was told the time."""
         return max(0.0, self._clock() - self.engine.now)
 
-    def ingest(self, work: Ingest) -> Future[str]:
-        """Have a batch logged and evaluated; the future holds the answer once it is durable."""
+    @property
+    def waiting_bytes(self) -> int:
+        """How much of events is queued, in bytes of their text."""
+        return self._bytes_given - self._bytes_taken
+
+    def ingest(self, work: Ingest) -> Future[Taken]:
+        """Have a batch logged and evaluated; the future says what became of it once it is durable."""
+        # Two sums, each with one thread that adds to it.
+        self._bytes_given += len(work.batch.body)
         self._queue.put(work)
         return work.done
 
@@ -148,108 +160,57 @@ class Core:
     def _run(self) -> None:
         while True:
             work = self._queue.get()
+            if isinstance(work, Ingest):
+                group, after = self._gather(work)
+                self._ingest(group)
+                if not after:
+                    continue
+                work = after[0]
+            self._observe_logged()
             if work is None:
                 return
-            if callable(work):
-                work()
-                continue
-            group, after = self._gather(work)
-            self._ingest(group)
-            if after is None:
-                continue
-            if after is _STOP:
-                return
-            after()
+            work()
 
-    def _gather(self, first: Ingest) -> tuple[list[Ingest], Callable[[], None] | None]:
-        """Return the batches that wait, up to `GROUP`, and what came between them and the next."""
+    def _gather(self, first: Ingest) -> tuple[list[Ingest], list[Callable[[], None] | None]]:
+        """Return half of the batches that wait, at most `GROUP`, and what came between them and the next, if anything.
+
+        Half, so that there is something to do while the disk writes these.
+        """
         group = [first]
-        while len(group) < GROUP:
-            try:
-                work = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if work is None:
-                return group, _STOP
-            if callable(work):
-                return group, work
+        most = min(GROUP, self._queue.qsize() // 2 + 1)
+        while len(group) < most:
+            work = self._queue.get_nowait()
+            if not isinstance(work, Ingest):
+                return group, [work]
             group.append(work)
-        return group, None
+        return group, []
 
     def _ingest(self, group: list[Ingest]) -> None:
+        self._bytes_taken += sum([len(work.batch.body) for work in group])
         now = self._look_at_the_clock()
-        logged: list[tuple[int, list[Event]]] = []
-        answers: list[str] = []
-        flushed = False
-        try:
-            stored = [event_log.compress(work.batch.body) for work in group]
-            with Transaction(self.connection):
-                for work, body in zip(group, stored, strict=True):
-                    answers.append(self._log(work, body, now, logged))
-                # The cursor may not pass what is decided and not written.
-                if self._open.decisions and not self._open.changed and not self._open.to_tell:
-                    self._flush()
-                    flushed = True
-        except sqlite3.Error as fault:
-            self.tally.failures += len(group)
-            self.tally.refusing = True
-            for work in group:
-                if work.done.set_running_or_notify_cancel():
-                    work.done.set_exception(fault)
-            return
-        if flushed:
+        if self._logged:
+            rows = self._writer.write(group, now, meanwhile=self._observe_logged)
+        else:
+            rows = self._write_with_decisions(group, now)
+        self._logged = rows or []
+        if self._queue.empty():
+            self._observe_logged()
+
+    def _write_with_decisions(self, group: list[Ingest], now: float) -> list[Row] | None:
+        # The cursor may not pass what is decided and not written.
+        flush = bool(self._open.decisions) and not self._open.changed and not self._open.to_tell
+        rows = self._writer.write(group, now, also=self._flush if flush else None)
+        if flush and rows is not None:
             self._written()
-        self.tally.refusing = False
-        self.tally.commits += 1
-        for work, answer in zip(group, answers, strict=True):
-            # A sender that hung up before the commit has sent its events all the same.
-            if work.done.set_running_or_notify_cancel():
-                work.done.set_result(answer)
-        for offset, events in logged:
-            self._offset = offset
-            self._cadence.count(len(events))
-            self._guarded(self.engine.observe, events, now)
+        return rows
 
-    def _log(self, work: Ingest, stored: bytes, now: float, logged: list[tuple[int, list[Event]]]) -> str:
-        connection = self.connection
-        if work.key is not None:
-            known = event_log.seen_answer(connection, work.key)
-            if known is not None:
-                return known
-            event_log.remember_answer(connection, work.key, work.answer, now)
-        events, skip = self._new_events(work, now)
-        row = LoggedBatch(
-            received_at=work.received_at, observed_at=now, app=work.app, n=len(events), skip=skip, body=b""
-        )
-        if events:
-            offset = event_log.append(connection, row, stored)
-            logged.append((offset, events))
-            self._note_failures(offset, work.batch.events, skip)
-        self.tally.batches += 1
-        self.tally.events += len(events)
-        self.tally.duplicates += len(skip)
-        self.tally.client_dropped += work.client_dropped
-        return work.answer
-
-    def _note_failures(self, offset: int, events: list[Event], skip: list[int]) -> None:
-        left_out = set(skip)
-        failed = [(i, event) for i, event in enumerate(events) if event.category != "ok" and i not in left_out]
-        if failed:
-            failures.add(self.connection, offset, failed, of=len(events))
-
-    def _new_events(self, work: Ingest, now: float) -> tuple[list[Event], list[int]]:
-        """Return the events that no earlier batch held, and the indexes of the others."""
-        events, claims = work.batch.events, work.batch.claims
-        skip = [i for i, event in enumerate(events) if not self._is_new(event, claims.get(i, ()), now)]
-        if skip:
-            left_out = set(skip)
-            events = [event for i, event in enumerate(events) if i not in left_out]
-        return events, skip
-
-    def _is_new(self, event: Event, claims: tuple[str, ...], now: float) -> bool:
-        if event.event_id is not None:
-            claims = (f"{event.app}\0{event.event_id}", *claims)
-        return event_log.claim(self.connection, claims, now)
+    def _observe_logged(self) -> None:
+        """Evaluate what is durable and nobody has looked at."""
+        rows, self._logged = self._logged, []
+        for row in rows:
+            self._offset = row.offset
+            self._cadence.count(len(row.events))
+            self._guarded(self.engine.observe, row.events, row.now)
 
     def tick(self) -> None:
         """Evaluate what time alone changes, and do what is due; runs in the core's thread."""
@@ -266,6 +227,7 @@ class Core:
         """Return the present; when the clock jumped, log it first, so that a replay jumps too."""
         look = self._watch.look(self.engine.now)
         if look.jump is not Jump.NONE and self._offset != NOTHING:
+            self._observe_logged()
             try:
                 self._jump(look.jump, look.now, by_s=look.by_s)
             except sqlite3.Error:
@@ -326,6 +288,7 @@ class Core:
 
     def _commit_pending(self) -> None:
         """Write all that was decided and is not committed; on a fault it stays, for the next tick."""
+        self._writer.settle()
         with Transaction(self.connection):
             self._flush()
         targets = self._open.targets
@@ -500,7 +463,3 @@ class Core:
     def known_rules(self) -> dict[str, Rule]:
         """The rules by id, those that are gone too."""
         return self._known
-
-
-def _STOP() -> None:  # noqa: N802 — a mark, not a function
-    """Stand for the end of the queue."""

@@ -20,12 +20,18 @@ MAX_BODY = 64 * 1024 * 1024
 MAX_EVENTS = 50_000
 """Events of a batch."""
 
+_MANY_BYTES = 1024 * 1024
+_MOST_OBJECTS = 8 * MAX_EVENTS  # braces: an event has up to three, and a message may quote some
+
 _ARRAY = msgspec.json.Decoder(list[Event])
 _ANY = msgspec.json.Decoder()
 _RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
 _PATH = re.compile(r" - at `\$\.?([^`]*)`")
 _KNOWN = frozenset(FIELDS)
+
+# Half as long again takes a search for the same bytes by `in`.
+_SECRET = re.compile(rb"sk-ant-")
 
 
 class BadBody(ValueError):
@@ -57,6 +63,8 @@ class Batch(msgspec.Struct):
         dropped_fields: Fields that no event has, left out.
         claims: What makes an event one that is known already, by its place in `events`: if any of these was noted
             before, within a day, the event is left out; all of them are noted. Beside the events' own `event_id`.
+        others: The places in `events` of those that are more than a plain success.
+        stored: `body` as the log keeps it, where that is made already.
     """
 
     events: list[Event]
@@ -64,10 +72,12 @@ class Batch(msgspec.Struct):
     refusals: list[Refusal]
     dropped_fields: int = 0
     claims: dict[int, tuple[str, ...]] = {}
+    others: list[int] = []
+    stored: bytes = b""
 
 
-def expand(body: bytes, encoding: str) -> bytes:
-    """Return a body without its Content-Encoding, never more than `MAX_BODY`.
+def expand(body: bytes, encoding: str, *, most: int = MAX_BODY) -> bytes:
+    """Return a body without its Content-Encoding, never more than `most` bytes.
 
     Raises:
         BodyTooLarge: It expands to more.
@@ -76,37 +86,37 @@ def expand(body: bytes, encoding: str) -> bytes:
     """
     match encoding.strip().lower():
         case "" | "identity":
-            return body
+            expanded = body
         case "gzip" | "x-gzip":
-            return _inflate(body, zlib.MAX_WBITS | 16)
+            expanded = _inflate(body, zlib.MAX_WBITS | 16, most)
         case "deflate":
-            return _inflate(body, zlib.MAX_WBITS)
+            expanded = _inflate(body, zlib.MAX_WBITS, most)
         case "zstd":
-            return _unzstd(body)
-    raise UnknownEncoding(f"Content-Encoding: {shown(encoding)}: use gzip, zstd or none")
+            expanded = _unzstd(body, most)
+        case _:
+            raise UnknownEncoding(f"Content-Encoding: {shown(encoding)}: use gzip, zstd or none")
+    if len(expanded) > most:
+        raise BodyTooLarge(f"body: over {most} bytes decompressed: send smaller batches")
+    return expanded
 
 
-def _inflate(body: bytes, bits: int) -> bytes:
+def _inflate(body: bytes, bits: int, most: int) -> bytes:
     inflater = zlib.decompressobj(bits)
     try:
-        expanded = inflater.decompress(body, MAX_BODY + 1)
+        expanded = inflater.decompress(body, most + 1)
     except zlib.error as fault:
         raise BadBody("body: not valid gzip: compress it whole, or send it plain") from fault
-    if len(expanded) > MAX_BODY:
-        raise BodyTooLarge(f"body: over {MAX_BODY} bytes decompressed: send smaller batches")
-    if not inflater.eof:
+    if len(expanded) <= most and not inflater.eof:
         raise BadBody("body: the gzip data end too early: send all of them")
     return expanded
 
 
-def _unzstd(body: bytes) -> bytes:
+def _unzstd(body: bytes, most: int) -> bytes:
     try:
         reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body)
-        expanded: bytes = reader.read(MAX_BODY + 1)
+        expanded: bytes = reader.read(most + 1)
     except zstandard.ZstdError as fault:
         raise BadBody("body: not valid zstd: compress it whole, or send it plain") from fault
-    if len(expanded) > MAX_BODY:
-        raise BodyTooLarge(f"body: over {MAX_BODY} bytes decompressed: send smaller batches")
     return expanded
 
 
@@ -125,8 +135,11 @@ def decode(body: bytes, *, ndjson: bool, received_at: float, app: str) -> Batch:
     text = body.strip()
     if not text:
         raise BadBody("body: empty: send a JSON object, an array of them, or one a line")
+    # Events that say next to nothing take 30 times the room of their text.
+    if len(text) > _MANY_BYTES and text.count(b"{") > _MOST_OBJECTS:
+        raise BodyTooLarge(f"body: over {MAX_EVENTS} events: send smaller batches")
     if text.startswith(b"[") and not ndjson:
-        if b"sk-ant-" not in text and (batch := _decode_fast(text, received_at, app)) is not None:
+        if _SECRET.search(text) is None and (batch := _decode_fast(text, received_at, app)) is not None:
             return batch
         return _decode_each(_array_items(text), received_at, app)
     return _decode_each(_lines(text, ndjson=ndjson), received_at, app)
@@ -149,11 +162,12 @@ def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
         events = _ARRAY.decode(text)
         if not 0 < len(events) <= MAX_EVENTS:
             return None
-        if complete_all(events, received_at=received_at, default_app=app):
+        refused, others = complete_all(events, received_at=received_at, default_app=app)
+        if refused:
             return None
     except (msgspec.MsgspecError, EventError):
         return None
-    return Batch(events=events, body=text, refusals=[])
+    return Batch(events=events, body=text, refusals=[], others=others)
 
 
 def _array_items(text: bytes) -> list[bytes]:
@@ -199,6 +213,7 @@ def take_each(found: Iterable[dict[str, Any] | EventError], *, received_at: floa
         batch.events.append(event)
         kept.append(fields)
     batch.body = _ENCODER.encode(kept)
+    batch.others = list(range(len(kept)))
     return batch
 
 

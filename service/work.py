@@ -11,26 +11,65 @@ from dataclasses import dataclass, field
 from .decoding import Batch
 
 
+class NoneGood(ValueError):
+    """A batch without one good event: nothing of it is logged.
+
+    Attributes:
+        batch: With the refusals.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        super().__init__(batch.refusals[0].error)
+        self.batch = batch
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A body that the core decodes: its events are evaluated where they were made, with what they are still at hand.
+
+    Attributes:
+        body: Plain.
+        stored: The same, as the log keeps it.
+        ndjson: Whether it was announced as lines.
+    """
+
+    body: bytes
+    stored: bytes
+    ndjson: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What became of a batch.
+
+    Attributes:
+        answer: What its sender is told, JSON; the first answer for a re-post.
+        batch: What was in it.
+    """
+
+    answer: str
+    batch: Batch
+
+
 @dataclass(slots=True, kw_only=True)
 class Ingest:
     """A batch on its way into the log.
 
     Attributes:
-        batch: Decoded and checked.
+        batch: Decoded and checked, or yet to be.
         received_at: When it arrived, Unix seconds.
         app: The app of events that name none.
         key: Makes a re-post harmless; None where the sender gave none.
-        answer: What the sender is told once it is durable; the first answer for a re-post.
         client_dropped: Events that the sender says it gave up before this batch.
+        done: What became of it, once that is durable; or BadBody, NoneGood, or sqlite3.Error.
     """
 
-    batch: Batch
+    batch: Batch | Posted
     received_at: float
     app: str
     key: str | None
-    answer: str
     client_dropped: int = 0
-    done: Future[str] = field(default_factory=Future)
+    done: Future[Taken] = field(default_factory=Future)
 
 
 @dataclass(slots=True)

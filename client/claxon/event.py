@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -213,14 +213,25 @@ def complete(event: Event, *, received_at: float, default_app: str = DEFAULT_APP
     return event
 
 
-def complete_all(
-    events: list[Event], *, received_at: float, default_app: str = DEFAULT_APP
-) -> list[tuple[int, EventError]]:
-    """Complete a batch in place, as `complete` does each; return the places of those that cannot be taken, and why.
+class Completed(NamedTuple):
+    """What was found in a batch.
+
+    Attributes:
+        refused: The places of those that cannot be taken, and why.
+        others: The places of those that are more than a plain success, these among them.
+    """
+
+    refused: list[tuple[int, EventError]]
+    others: list[int]
+
+
+def complete_all(events: list[Event], *, received_at: float, default_app: str = DEFAULT_APP) -> Completed:
+    """Complete a batch in place, as `complete` does each.
 
     The usual event, a success that says all, is completed here and costs a fifth.
     """
     refused: list[tuple[int, EventError]] = []
+    others: list[int] = []
     for place, event in enumerate(events):
         time = event.time
         if (
@@ -230,17 +241,19 @@ def complete_all(
             and event.error_type is None
             and event.error_code is None
             and event.stream_end is None
+            and event.event_id is None
             and event.app
             and (event.max_attempts is None or event.max_attempts >= event.attempt)
         ):
             event.at = time
             event.final, event.exhausted = True, False
             continue
+        others.append(place)
         try:
             complete(event, received_at=received_at, default_app=default_app)
         except EventError as fault:
             refused.append((place, fault))
-    return refused
+    return Completed(refused, others)
 
 
 def _instant(time: datetime | float | None, received_at: float) -> float:

@@ -60,23 +60,31 @@ def require(scope: str) -> Callable[[Request], KeyConfig | None]:
     """Return a dependency that lets only keys of a scope pass, and returns the key."""
 
     def check(request: Request) -> KeyConfig | None:
-        keys: Keys = request.app.state.keys
-        if not keys.needed:
-            return None
-        presented = _presented(request.headers.get("authorization", ""))
-        key = keys.find(presented) if presented else None
-        if key is None:
-            said = "unknown key" if presented else "missing"
-            raise Problem(
-                401,
-                f"Authorization: {said}: send a key as a bearer token",
-                headers={"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'},
-            )
-        if key.scope not in _ALLOWED[scope]:
-            raise Problem(403, f"key {key.name!r}: its scope is {key.scope}: this needs {scope}")
-        return key
+        return admit(request.app.state.keys, request.headers.get("authorization", ""), scope)
 
     return check
+
+
+def admit(keys: Keys, authorization: str, scope: str) -> KeyConfig | None:
+    """Return the key that a request presents, if it may do what needs a scope; None where no keys are needed.
+
+    Raises:
+        Problem: 401 without a known key, 403 for one of another scope.
+    """
+    if not keys.needed:
+        return None
+    presented = _presented(authorization)
+    key = keys.find(presented) if presented else None
+    if key is None:
+        said = "unknown key" if presented else "missing"
+        raise Problem(
+            401,
+            f"Authorization: {said}: send a key as a bearer token",
+            headers={"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'},
+        )
+    if key.scope not in _ALLOWED[scope]:
+        raise Problem(403, f"key {key.name!r}: its scope is {key.scope}: this needs {scope}")
+    return key
 
 
 def _presented(header: str) -> str:

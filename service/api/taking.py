@@ -14,14 +14,15 @@ from claxon.event import DEFAULT_APP
 
 from alerts.config import KeyConfig
 
-from ..decoding import Batch
-from ..work import Ingest
+from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding
+from ..work import Ingest, NoneGood, Posted
 from .problems import Problem
 
 if TYPE_CHECKING:
     from ..app import Service
 
-_BUSY = 512  # batches in the queue; each waits at most for a commit or two
+_BUSY = 512  # batches in the queue; each waits at most for a few commits
+_BUSY_BYTES = 64 * 1024 * 1024  # of their text; decoded they take up to three times as much
 
 
 def app_of(key: KeyConfig | None) -> str:
@@ -35,13 +36,13 @@ def refuse_when_busy(service: Service) -> None:
     Raises:
         Problem: 503.
     """
-    if service.core.waiting > _BUSY:
+    if service.core.waiting > _BUSY or service.core.waiting_bytes > _BUSY_BYTES:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
 
 
 async def take(
     service: Service,
-    batch: Batch,
+    batch: Batch | Posted,
     *,
     key: KeyConfig | None,
     received_at: float,
@@ -52,27 +53,46 @@ async def take(
 
     Args:
         service: Whose log.
-        batch: With one good event at least, or nothing is written.
+        batch: Decoded, or a body of the event format.
         key: With which it was sent.
         received_at: When it arrived, Unix seconds.
         idempotency: Makes a re-post harmless: it gets the first answer.
         client_dropped: Events that the sender gave up before this batch.
 
     Raises:
-        Problem: They cannot be written: 507 on a full disk, 503 otherwise.
+        Problem: 400 when none is good; 413 when there are too many; 507 on a full disk, 503 on other faults of it.
     """
+    if isinstance(batch, Batch) and not batch.events:
+        raise _none_good(service, batch)
     work = Ingest(
         batch=batch,
         received_at=received_at,
         app=app_of(key),
         key=f"{key.name if key is not None else ''}\0{idempotency[:200]}" if idempotency else None,
-        answer=msgspec.json.encode({"accepted": len(batch.events), "rejected": batch.refusals}).decode(),
         client_dropped=client_dropped,
     )
     try:
-        return await asyncio.wrap_future(service.core.ingest(work))
+        taken = await asyncio.wrap_future(service.core.ingest(work))
     except sqlite3.Error as fault:
         raise _storage_problem(fault) from fault
+    except NoneGood as fault:
+        raise _none_good(service, fault.batch) from fault
+    except BadBody as fault:
+        raise body_problem(fault) from fault
+    service.intake.took(taken.batch)
+    return taken.answer
+
+
+def body_problem(fault: BadBody) -> Problem:
+    """Return the answer to a body of which nothing can be read."""
+    status = {BodyTooLarge: 413, UnknownEncoding: 415}.get(type(fault), 400)
+    return Problem(status, str(fault))
+
+
+def _none_good(service: Service, batch: Batch) -> Problem:
+    service.intake.took(batch)
+    said = batch.refusals[0].error if batch.refusals else "body: no event"
+    return Problem(400, said, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)})
 
 
 def _storage_problem(fault: sqlite3.Error) -> Problem:

@@ -35,18 +35,33 @@ class Transaction:
         self._connection = connection
 
     def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+        self.begin()
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            try:
-                self._connection.execute("COMMIT")
-            except sqlite3.Error:
-                # On some faults, such as a full disk, SQLite has rolled back itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-        elif self._connection.in_transaction:
+            self.commit()
+        else:
+            self.roll_back()
+
+    def begin(self) -> None:
+        """Begin it: nobody else writes until its end."""
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def commit(self) -> None:
+        """Have all of it written, or nothing.
+
+        Raises:
+            sqlite3.Error: Nothing of it is written.
+        """
+        try:
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            self.roll_back()
+            raise
+
+    def roll_back(self) -> None:
+        """Undo it; on some faults, such as a full disk, SQLite has done so itself."""
+        if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 
 

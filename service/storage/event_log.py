@@ -90,6 +90,15 @@ def compress(body: bytes) -> bytes:
     return _COMPRESS.compress(body)
 
 
+def stored_from(sent: bytes, body: bytes) -> bytes:
+    """Return a body as it is stored: what was sent, where that is the very form, or compressed anew."""
+    try:
+        whole = zstandard.get_frame_parameters(sent).content_size == len(body)
+    except zstandard.ZstdError:
+        whole = False
+    return sent if whole else compress(body)
+
+
 def append(connection: sqlite3.Connection, batch: LoggedBatch, stored: bytes) -> int:
     """Append a batch inside the caller's transaction; return its offset."""
     skip = msgspec.json.encode(batch.skip).decode() if batch.skip else ""

@@ -18,7 +18,7 @@ START = 1_790_000_000
 def counted(series: Series, *seconds: int, columns: tuple[int, ...] = (CALLS,)) -> None:
     """Have a series count one event at each second."""
     widths = tuple(window.width for window in series.windows.values())
-    series.add(buckets_of(seconds_of(map(float, seconds)), widths), columns)
+    series.add(buckets_of(seconds_of([float(second) for second in seconds]), widths), columns)
 
 
 def test_a_window_holds_the_bucket_of_now_and_the_59_before_it() -> None:
@@ -63,7 +63,7 @@ def test_what_is_taken_back_after_it_has_left_the_window_leaves_nothing_behind()
 @given(st.lists(st.integers(0, 20_000), max_size=60), st.sampled_from([(5, 60), (5, 60, 1440), (7, 60, 120)]))
 def test_every_width_has_each_second_in_its_bucket(seconds: list[int], widths: tuple[int, ...]) -> None:
     """Where a width is no multiple of the one before it too."""
-    found = buckets_of(seconds_of(START + s + 0.5 for s in seconds), widths)
+    found = buckets_of(seconds_of([START + s + 0.5 for s in seconds]), widths)
 
     for width in widths:
         buckets = [(START + s) // width for s in seconds]

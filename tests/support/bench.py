@@ -63,7 +63,7 @@ class Bench:
 
     def post(self, events: list[dict[str, Any]]) -> None:
         batch = decode(msgspec.json.encode(events), ndjson=False, received_at=self.now, app="default")
-        self.core.ingest(Ingest(batch=batch, received_at=self.now, app="default", key=None, answer="")).result(10)
+        self.core.ingest(Ingest(batch=batch, received_at=self.now, app="default", key=None)).result(10)
         self.settle()
 
     def settle(self) -> None:

@@ -1,0 +1,207 @@
+"""Log writer: batches -> rows of the log, durable, then the answers.
+
+While one group of batches waits for the disk, the core may do something else.
+≠ rules, HTTP.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+from claxon.event import Event
+
+from .decoding import BadBody, Batch, decode
+from .storage import event_log, failures
+from .storage.database import Transaction
+from .storage.event_log import LoggedBatch
+from .work import Ingest, NoneGood, Taken, Tally
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Events that the log holds, and nobody has evaluated yet.
+
+    Attributes:
+        offset: Their place.
+        events: Those that no earlier row holds.
+        now: The instant at which they are observed.
+    """
+
+    offset: int
+    events: list[Event]
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Decoded:
+    work: Ingest
+    batch: Batch
+    stored: bytes
+
+
+class LogWriter:
+    """Writes groups of batches, one after another, each as one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
+        """Write by a connection, which nobody else uses between a `write` and its end, and count."""
+        self._connection = connection
+        self._tally = tally
+        self._disk = ThreadPoolExecutor(1, thread_name_prefix="claxon-commit")
+        self._committing: Future[bool] | None = None
+
+    def close(self) -> None:
+        """End the thread that waits for the disk."""
+        self._disk.shutdown()
+
+    def settle(self) -> None:
+        """Wait until no transaction of this writer is open any more."""
+        if self._committing is not None:
+            self._committing.exception()
+
+    def write(
+        self,
+        works: list[Ingest],
+        now: float,
+        *,
+        also: Callable[[], None] | None = None,
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Row] | None:
+        """Log batches and answer their senders; return what is to be evaluated, or None if it could not be written.
+
+        Args:
+            works: In the order of the log.
+            now: The instant at which they are observed.
+            also: Called inside the transaction, at its end.
+            meanwhile: Called while the disk works. It may use the connection after `settle`.
+        """
+        group = [decoded for work in works if (decoded := _decode(work)) is not None]
+        if not group and also is None:
+            if meanwhile is not None:
+                meanwhile()
+            return []
+        rows: list[Row] = []
+        taken: list[Taken] = []
+        transaction = Transaction(self._connection)
+        try:
+            transaction.begin()
+            try:
+                taken += [self._log(decoded, now, rows) for decoded in group]
+                if also is not None:
+                    also()
+            except BaseException:
+                transaction.roll_back()
+                raise
+            if meanwhile is None:
+                transaction.commit()
+        except sqlite3.Error as fault:
+            self._refuse(group, fault)
+            return None
+        if meanwhile is None:
+            self._answer(group, taken)
+            return rows
+        return rows if self._commit_while(meanwhile, transaction, group, taken) else None
+
+    def _commit_while(
+        self, meanwhile: Callable[[], None], transaction: Transaction, group: list[_Decoded], taken: list[Taken]
+    ) -> bool:
+        def commit() -> bool:
+            try:
+                transaction.commit()
+            except sqlite3.Error as fault:
+                self._refuse(group, fault)
+                return False
+            self._answer(group, taken)
+            return True
+
+        self._committing = committing = self._disk.submit(commit)
+        try:
+            meanwhile()
+        finally:
+            written = committing.result()
+            self._committing = None
+        return written
+
+    def _answer(self, group: list[_Decoded], taken: list[Taken]) -> None:
+        self._tally.refusing = False
+        self._tally.commits += 1
+        for decoded, answer in zip(group, taken, strict=True):
+            done = decoded.work.done
+            # A sender that hung up before the commit has sent its events all the same.
+            if done.set_running_or_notify_cancel():
+                done.set_result(answer)
+
+    def _refuse(self, group: list[_Decoded], fault: sqlite3.Error) -> None:
+        self._tally.failures += len(group)
+        self._tally.refusing = True
+        for decoded in group:
+            done = decoded.work.done
+            if done.set_running_or_notify_cancel():
+                done.set_exception(fault)
+
+    # ── one batch ─────────────────────────────────────────────────────────────
+
+    def _log(self, decoded: _Decoded, now: float, rows: list[Row]) -> Taken:
+        connection, work, batch = self._connection, decoded.work, decoded.batch
+        if work.key is not None and (known := event_log.seen_answer(connection, work.key)) is not None:
+            return Taken(known, batch)
+        answer = _ENCODER.encode({"accepted": len(batch.events), "rejected": batch.refusals}).decode()
+        if work.key is not None:
+            event_log.remember_answer(connection, work.key, answer, now)
+        events, skip = self._new_events(batch, now)
+        if events:
+            row = LoggedBatch(
+                received_at=work.received_at, observed_at=now, app=work.app, n=len(events), skip=skip, body=b""
+            )
+            offset = event_log.append(connection, row, decoded.stored)
+            rows.append(Row(offset, events, now))
+            self._note_failures(offset, batch, skip)
+        tally = self._tally
+        tally.batches += 1
+        tally.events += len(events)
+        tally.duplicates += len(skip)
+        tally.client_dropped += work.client_dropped
+        return Taken(answer, batch)
+
+    def _note_failures(self, offset: int, batch: Batch, skip: list[int]) -> None:
+        events, left_out = batch.events, set(skip)
+        failed = [(i, events[i]) for i in batch.others if events[i].category != "ok" and i not in left_out]
+        if failed:
+            failures.add(self._connection, offset, failed, of=len(events))
+
+    def _new_events(self, batch: Batch, now: float) -> tuple[list[Event], list[int]]:
+        """Return the events that no earlier batch held, and the places of the others."""
+        events, claims = batch.events, batch.claims
+        named = {i: events[i] for i in batch.others if events[i].event_id is not None} if batch.others else {}
+        if not named and not claims:
+            return events, []
+        skip = []
+        for i in sorted({*named, *claims}):
+            names = claims.get(i, ())
+            if i in named:
+                names = (f"{events[i].app}\0{events[i].event_id}", *names)
+            if not event_log.claim(self._connection, names, now):
+                skip.append(i)
+        left_out = set(skip)
+        return ([event for i, event in enumerate(events) if i not in left_out] if skip else events), skip
+
+
+def _decode(work: Ingest) -> _Decoded | None:
+    """Return what a sender sent, decoded; None if nothing of it is to be logged, and the sender knows."""
+    posted = work.batch
+    if isinstance(posted, Batch):
+        return _Decoded(work, posted, posted.stored or event_log.compress(posted.body))
+    try:
+        batch = decode(posted.body, ndjson=posted.ndjson, received_at=work.received_at, app=work.app)
+        if not batch.events:
+            raise NoneGood(batch)
+    except (BadBody, NoneGood) as fault:
+        if work.done.set_running_or_notify_cancel():
+            work.done.set_exception(fault)
+        return None
+    return _Decoded(work, batch, posted.stored if batch.body is posted.body else event_log.compress(batch.body))
