@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from .config_reading import Entry, Reading
 from .config_records import (
     ACK_EXPIRES_S,
+    BURST_S,
     HEARTBEAT_S,
     SCOPES,
     SILENCE_MAX_S,
@@ -20,6 +21,11 @@ from .config_records import (
 )
 from .durations import exact_duration
 from .problems import Path, shown
+
+KEY_SETTINGS = ("name", "scope", "sha256", "app", "only_app", "events_per_second", "requests_per_second", "burst")
+
+MOST_PER_SECOND = 1e9
+"""Of a key's limits: above that there is none."""
 
 
 def read_rule_files(reading: Reading, top: Entry) -> tuple[str, ...]:
@@ -40,16 +46,53 @@ def read_keys(reading: Reading, data: object) -> tuple[KeyConfig, ...]:
     """Return the keys below `keys`."""
     found: list[KeyConfig] = []
     for path, entry in reading.entries(data, ("keys",)):
-        reading.known(entry, path, ("name", "scope", "sha256", "app"))
-        scope = reading.text(entry, "scope", path)
-        if scope and scope not in SCOPES:
-            reading.wrong((*path, "scope"), f"{scope!r}: one of {', '.join(SCOPES)}")
-        digest = reading.text(entry, "sha256", path)
-        if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
-            reading.wrong((*path, "sha256"), "not the SHA-256 of a key: 64 hex digits; `claxon keys create` prints one")
-        app = reading.text(entry, "app", path) if "app" in entry else ""
-        found.append(KeyConfig(name=reading.text(entry, "name", path), scope=scope, sha256=digest, app=app))
+        key = _read_key(reading, entry, path)
+        if key.name and key.name in {other.name for other in found}:
+            reading.wrong(
+                (*path, "name"), f"{shown(key.name)}: named twice: a key is known by its name: choose another"
+            )
+        if key.sha256 and key.sha256 in {other.sha256 for other in found}:
+            reading.wrong((*path, "sha256"), "the same key twice: keep one")
+        found.append(key)
     return tuple(found)
+
+
+def _read_key(reading: Reading, entry: Entry, path: Path) -> KeyConfig:
+    reading.known(entry, path, KEY_SETTINGS)
+    scope = reading.text(entry, "scope", path)
+    if scope and scope not in SCOPES:
+        reading.wrong((*path, "scope"), f"{scope!r}: one of {', '.join(SCOPES)}")
+    digest = reading.text(entry, "sha256", path)
+    if digest and (len(digest) != 64 or set(digest) - set("0123456789abcdef")):
+        said = "not the SHA-256 of a key: 64 hex digits; `claxon keys create NAME --print` prints one"
+        reading.wrong((*path, "sha256"), said)
+    app = reading.text(entry, "app", path) if "app" in entry else ""
+    only_app = reading.flag(entry, "only_app", path)
+    if only_app and "app" not in entry:
+        reading.wrong((*path, "only_app"), "true: for which app: write app: followed by its name")
+    return KeyConfig(
+        name=reading.text(entry, "name", path),
+        scope=scope,
+        sha256=digest,
+        app=app,
+        only_app=only_app,
+        events_per_second=_rate(reading, entry, "events_per_second", path),
+        requests_per_second=_rate(reading, entry, "requests_per_second", path),
+        burst_s=reading.seconds(entry, "burst", path, default=BURST_S, above_zero=True),
+    )
+
+
+def _rate(reading: Reading, entry: Entry, name: str, path: Path) -> float:
+    """Return so many a second; 0 for any number, where it is not there."""
+    value = entry.get(name)
+    if value is None:
+        return 0.0
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= MOST_PER_SECOND:
+        reading.wrong(
+            (*path, name), f"{shown(value)}: a number over 0 and at most {MOST_PER_SECOND:g}, or leave it out"
+        )
+        return 0.0
+    return float(value)
 
 
 def read_fallback(reading: Reading, top: Entry, *, receivers: Collection[str]) -> str:

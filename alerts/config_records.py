@@ -20,6 +20,7 @@ RESOLVE_TIMEOUT_S = 300.0
 ACK_EXPIRES_S = 1_800.0
 SILENCE_MAX_S = 30 * 86_400.0
 HEARTBEAT_S = 60.0
+BURST_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,12 +40,22 @@ class KeyConfig:
         scope: What it may do: post events, read, or everything.
         sha256: 64 hex digits.
         app: The app of events that name none.
+        only_app: Whether it may post for no other app.
+        events_per_second: So many it may post in the long run; 0: any number.
+        requests_per_second: So often it may ask in the long run; 0: any number.
+        burst_s: For so many seconds' worth of either it may hurry.
+        source: Who holds it: configuration, environment, or database.
     """
 
     name: str
     scope: str
     sha256: str
     app: str = ""
+    only_app: bool = False
+    events_per_second: float = 0.0
+    requests_per_second: float = 0.0
+    burst_s: float = BURST_S
+    source: str = "configuration"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

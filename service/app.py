@@ -23,16 +23,19 @@ from alerts.rules import Rule
 from . import clock
 from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
+from .api import audit as audit_api
 from .api import drill as drill_api
+from .api import keys as keys_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
 from .api import previews as previews_api
 from .api import silences_page as silences_api
 from .api import status as status_api
-from .api.auth import Keys, SameOrigin
+from .api.auth import SameOrigin
 from .api.events import install_events
 from .api.problems import install_problems
 from .api.v2 import router as api_v2
+from .audit import HANGUP, Actor
 from .config_file import Loaded
 from .core import Core
 from .core_job import CoreJob
@@ -40,6 +43,9 @@ from .delivery import Deliverer, lanes
 from .difference import Difference
 from .dispatch import Dispatch
 from .intake import Intake
+from .keys import upkeep
+from .keys.book import Book
+from .keys.in_force import Keys
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .metrics import Metrics
 from .pagerduty_sync import PagerDutySync
@@ -48,6 +54,7 @@ from .scheduler import Scheduler
 from .settings import Settings
 from .storage.database import open_database
 from .storage.remembered import own_secret
+from .tls import Certificate
 from .views import Views
 from .watch import failing as failing_watch
 from .watch import ways
@@ -63,6 +70,7 @@ TICK_S = 0.5
 PRUNE_S = 3600.0
 FAILING_S = 5.0
 AUDIT_S = 60.0
+USES_S = 60.0
 KEEP_S = 30 * 86_400.0
 
 _log = structlog.get_logger(__name__)
@@ -71,8 +79,16 @@ _log = structlog.get_logger(__name__)
 class Service:
     """All parts of one Claxon."""
 
-    def __init__(self, settings: Settings, loaded: Loaded, *, rules: Iterable[Rule] | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        loaded: Loaded,
+        *,
+        rules: Iterable[Rule] | None = None,
+        certificate: Certificate | None = None,
+    ) -> None:
         self.settings = settings
+        self.certificate = certificate
         self.clock = clock.now
         self.started_at = clock.now()
         url = loaded.config.external_url or settings.url
@@ -80,6 +96,9 @@ class Service:
         connection = open_database(settings.data)
         secret = own_secret(connection, SECRET_NAME, os.urandom(SECRET_BYTES))
         self.links = Links(secret, clock=self.clock)
+        self.keys = Keys(exposed=not settings.loopback, clock=self.clock)
+        self.key_book = Book(connection, clock=self.clock, fixed=lambda: self.keys.fixed, on_change=self.keys.adopt)
+        self.keys.adopt(self.key_book.all())
         policy = policy_of(loaded.config, external_url=url, lanes=lanes(loaded.receivers), ack_url=self.acknowledge_url)
         self.core = Core(
             connection,
@@ -104,6 +123,7 @@ class Service:
             views=self.views,
             clock=self.clock,
             rules=rules,
+            certificate=certificate,
         )
         self.watch_tally = WatchTally()
         self.evaluate = self._job("evaluate", self.core.tick)
@@ -121,7 +141,7 @@ class Service:
         self.watch: Watch | None = None
         self.watch_limits = PATIENCE
         self.metrics = Metrics(
-            self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally
+            self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally, self.keys
         )
 
     def acknowledge_url(self, fingerprint: str, episode: int) -> str:
@@ -138,6 +158,13 @@ class Service:
 
     def _ways(self) -> list[str]:
         return ways.of_pages(self.configuration.loaded.config, self.deliverer.integrations)
+
+    def _note_uses(self) -> None:
+        upkeep.note_uses(self.core.connection, self.keys)
+
+    def _prune_keys(self) -> None:
+        upkeep.prune(self.core.connection, now=self.clock())
+        self.keys.adopt(self.key_book.all())
 
     def _job(self, name: str, function: Callable[[], None]) -> CoreJob:
         return CoreJob(self.core, name, function, steady=clock.monotonic, on_fault=lambda: self.scheduler.failed(name))
@@ -175,18 +202,20 @@ class Service:
         self.deliverer.start()
         self.scheduler.every(TICK_S, "evaluate", self.evaluate)
         self.scheduler.every(PRUNE_S, "prune", self._job("prune", lambda: self.core.prune(keep_s=KEEP_S)))
+        self.scheduler.every(USES_S, "key uses", self._job("key uses", self._note_uses))
+        self.scheduler.every(PRUNE_S, "prune keys", self._job("prune keys", self._prune_keys))
         self.scheduler.every(FAILING_S, "failing", self._job("failing", self.failing_watch.look))
         self.scheduler.every(AUDIT_S, "audit", self._job("audit", self.auditor.look))
         self.scheduler.start()
         self.watch = self._start_to_watch()
 
-    async def reload(self) -> Difference:
+    async def reload(self, actor: Actor = HANGUP) -> Difference:
         """Read the configuration and its rules again, and put them in force as a whole or not at all.
 
         Raises:
             ReloadError: Something is wrong, and nothing has changed.
         """
-        return await self.configuration.reload()
+        return await self.configuration.reload(actor)
 
     async def stop(self) -> None:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
@@ -194,6 +223,7 @@ class Service:
             await asyncio.to_thread(self.watch.stop)
         self.scheduler.stop()
         await self.deliverer.stop()
+        self.core.submit(self._note_uses)
         await asyncio.to_thread(self.core.stop)
 
     def dead_parts(self) -> list[str]:
@@ -249,8 +279,9 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.state.keys = Keys(keys)
-    service.configuration.use_keys(keys, on_keys=app.state.keys.replace)
+    app.state.keys = service.keys
+    service.keys.replace(keys)
+    service.configuration.use_keys(keys, on_keys=service.keys.replace, others=service.keys.stored_alive)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
     parts = (
@@ -260,11 +291,13 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         page_api,
         link_api,
         silences_api,
+        keys_api,
+        audit_api,
         previews_api,
         pagerduty_api,
     )
     for router in (*(part.router for part in parts), api_v2):
         app.include_router(router)
-    install_events(app, service, app.state.keys)
+    install_events(app, service)
     page_api.mount_static(app)
     return app

@@ -23,11 +23,13 @@ class NotAnswered(Exception):
 
     Attributes:
         status: What HTTP said; None without an answer.
+        nobody: Whether nothing listens there at all.
     """
 
-    def __init__(self, text: str, *, status: int | None = None) -> None:
+    def __init__(self, text: str, *, status: int | None = None, nobody: bool = False) -> None:
         super().__init__(text)
         self.status = status
+        self.nobody = nobody
 
 
 class Claxon:
@@ -46,40 +48,68 @@ class Claxon:
         Raises:
             NotAnswered: It does not.
         """
+        return self.ask("GET", path, query=query, scope="read")
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        scope: str = "admin",
+    ) -> bytes:
+        """Return the body of an answer that is no error.
+
+        Args:
+            method: Of HTTP.
+            path: Not encoded yet.
+            body: JSON; None for none.
+            query: Asked for.
+            scope: The key that it needs, for whoever has none.
+
+        Raises:
+            NotAnswered: There is none, or it is one.
+        """
         url = f"{self._url}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
         headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         if not url.startswith(("http://", "https://")):
             raise NotAnswered(f"--url: {self._url}: write a URL that begins with http:// or https://")
-        request = urllib.request.Request(url, headers=headers)  # noqa: S310 — checked just above
+        headers |= {"Content-Type": "application/json"} if body is not None else {}
+        request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 — checked just above
         try:
             with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-                body: bytes = answer.read()
-                return body
+                found: bytes = answer.read()
+                return found
         except urllib.error.HTTPError as fault:
             with fault:
-                raise NotAnswered(_said(fault, self._url), status=fault.code) from fault
+                raise NotAnswered(_said(fault, self._url, scope), status=fault.code) from fault
         except OSError as fault:
             said = getattr(fault, "reason", fault)
-            raise NotAnswered(f"{self._url}: {said}: start `claxon serve`, or name another one by --url") from fault
+            remedy = "start `claxon serve`, or name another one by --url"
+            nobody = isinstance(said, ConnectionRefusedError)
+            raise NotAnswered(f"{self._url}: {said}: {remedy}", nobody=nobody) from fault
 
 
-def _said(fault: urllib.error.HTTPError, url: str) -> str:
+def _said(fault: urllib.error.HTTPError, url: str, scope: str) -> str:
     if fault.code in (401, 403):
-        return f"{url}: {fault.code}: name a file with a key of scope read by --key-file, or set CLAXON_READ_KEY"
+        remedy = f"name a file with a key of scope {scope} by --key-file, or set CLAXON_{scope.upper()}_KEY"
+        return f"{url}: {fault.code}: {remedy}"
     try:
         return str(json.loads(fault.read())["detail"])
     except (ValueError, KeyError, TypeError):
         return f"{url}: answered {fault.code}: is this Claxon's address?"
 
 
-def read_key(path: Path | None) -> str:
-    """Return the key of a file, or of CLAXON_READ_KEY or CLAXON_ADMIN_KEY; "" for none.
+def read_key(path: Path | None, *, scope: str = "read") -> str:
+    """Return the key of a file, or of CLAXON_READ_KEY (if that is enough) or CLAXON_ADMIN_KEY; "" for none.
 
     Raises:
         NotAnswered: The file cannot be read.
     """
     if path is None:
-        return os.environ.get("CLAXON_READ_KEY") or os.environ.get("CLAXON_ADMIN_KEY") or ""
+        enough = os.environ.get("CLAXON_READ_KEY") if scope == "read" else ""
+        return enough or os.environ.get("CLAXON_ADMIN_KEY") or ""
     try:
         return path.read_text("utf-8").strip()
     except (OSError, UnicodeDecodeError) as fault:

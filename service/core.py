@@ -93,6 +93,7 @@ class Core:
         # In the log, and not evaluated yet.
         self._logged: list[Row] = []
         self._bytes_given = self._bytes_taken = 0
+        self.audit = self._open.audit  # whoever changes something in this thread adds who it was
         self._snapshot_offset = NOTHING
         self._unpruned = 0
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
+from datetime import UTC, datetime
 
 from alerts.durations import parse_duration
 from alerts.errors import DurationError
@@ -37,6 +37,11 @@ def parse_instant(text: str, *, now: float) -> float | None:
         if math.isfinite(found):
             return found
     raise InstantError(f"{text[:40]!r}: write how long ago, such as 1h, or a time such as 2026-11-25T03:12:00Z")
+
+
+def rfc3339(at: float) -> str:
+    """Return an instant as RFC 3339, in UTC and whole seconds."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _rfc3339(text: str) -> float:

@@ -12,6 +12,7 @@ from functools import partial
 
 import structlog
 
+from .audit import Actor
 from .core import Core
 from .dispatch import Dispatch
 from .receivers import Receiver
@@ -122,11 +123,15 @@ class PagerDutySync:
             del self._newest[next(iter(self._newest))]
 
     def _acknowledge(self, name: str, episode: int, by: str) -> bool:
-        return self._dispatch.acknowledge(name, by=by, episode=episode) is not None
+        return self._dispatch.acknowledge(name, by=by, episode=episode, actor=_actor(by)) is not None
 
     def _unacknowledge(self, name: str, episode: int, by: str) -> bool:
         ack = self._core.notifier.state.acks.get(name)
         # What somebody acknowledged here is not PagerDuty's to take back.
         if ack is None or ack.episode != episode or not ack.by.startswith(_BY):
             return False
-        return self._dispatch.unacknowledge(name, by=by)
+        return self._dispatch.unacknowledge(name, by=by, actor=_actor(by))
+
+
+def _actor(by: str) -> Actor:
+    return Actor(who=by, via="webhook")

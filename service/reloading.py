@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -16,12 +16,14 @@ from alerts.config import KeyConfig
 from alerts.policy import policy_of
 from alerts.rules import Rule
 
+from .audit import Actor, Entry, What, entry
 from .config_file import ConfigFileError, Loaded, load_config
 from .core import Core
 from .delivery import Deliverer, lanes
 from .difference import Difference, compare, integrations
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure
+from .tls import Certificate
 from .views import Views
 
 _log = structlog.get_logger(__name__)
@@ -65,6 +67,7 @@ class Configuration:
         views: Views,
         clock: Callable[[], float],
         rules: tuple[Rule, ...] | None,
+        certificate: Certificate | None = None,
     ) -> None:
         """Take over what was loaded at the start.
 
@@ -76,10 +79,12 @@ class Configuration:
             views: Shows it.
             clock: Unix seconds.
             rules: In place of those of the file; None for these.
+            certificate: Read again too; None where there is no TLS.
         """
         self.reloads = Reloads(succeeded_at=clock())
         self._own_keys: tuple[KeyConfig, ...] = ()
         self._on_keys: Callable[[tuple[KeyConfig, ...]], None] = lambda _: None
+        self._other_keys: Callable[[], Iterable[KeyConfig]] = tuple
         self._settings = settings
         self._loaded = loaded
         self._core = core
@@ -87,11 +92,22 @@ class Configuration:
         self._views = views
         self._clock = clock
         self._rules = rules
+        self._certificate = certificate
         self._one_at_a_time = asyncio.Lock()
         self._show()
 
-    def use_keys(self, keys: tuple[KeyConfig, ...], *, on_keys: Callable[[tuple[KeyConfig, ...]], None]) -> None:
-        """Take over which keys are in force, and who is told when they change; those of no file stay."""
+    def use_keys(
+        self,
+        keys: tuple[KeyConfig, ...],
+        *,
+        on_keys: Callable[[tuple[KeyConfig, ...]], None],
+        others: Callable[[], Iterable[KeyConfig]],
+    ) -> None:
+        """Take over which keys of file and environment are in force, and who is told when they change.
+
+        Those of no file stay. `others` says which keys of the database let somebody in.
+        """
+        self._other_keys = others
         self._own_keys = tuple(key for key in keys if key not in self._loaded.config.keys)
         self._on_keys = on_keys
 
@@ -110,8 +126,8 @@ class Configuration:
         await asyncio.wrap_future(self._core.submit(lambda: self._core.weigh(self._notify_by)))
         await self._deliverer.give_up_unknown()
 
-    async def reload(self) -> Difference:
-        """Read everything again and put it in force; return what changed.
+    async def reload(self, actor: Actor) -> Difference:
+        """Read everything again and put it in force, for somebody; return what changed.
 
         Raises:
             ReloadError: Something is wrong, and nothing has changed.
@@ -119,19 +135,32 @@ class Configuration:
         async with self._one_at_a_time:
             try:
                 loaded = await self._read()
-                difference = await self._replace(loaded)
+                difference = await self._replace(loaded, actor)
             except ReloadError as fault:
                 self.reloads.successful = False
                 _log.error("config.refused", problems=fault.problems)
                 raise
+            self._renew_certificate()
             self.reloads = Reloads(succeeded_at=self._clock())
             _log.info("config.reloaded", **_worth_saying(difference))
             return difference
 
+    def _renew_certificate(self) -> None:
+        # In the event loop, where handshakes are, so that none sees half of it.
+        if self._certificate is None:
+            return
+        try:
+            self._certificate.renew()
+        except SettingsError as fault:
+            # It was good a moment ago: somebody writes the files just now.
+            _log.error("certificate.lost", error=str(fault))
+
     async def _read(self) -> Loaded:
         try:
+            if self._certificate is not None:
+                self._certificate.check()
             loaded = await asyncio.to_thread(load_config, self._settings.config)
-            check_exposure(self._settings, (*self._own_keys, *loaded.config.keys))
+            check_exposure(self._settings, (*self._own_keys, *loaded.config.keys, *self._other_keys()))
         except ConfigFileError as fault:
             raise ReloadError(fault.problems) from fault
         except SettingsError as fault:
@@ -140,7 +169,7 @@ class Configuration:
             _log.warning("rule.doubted", problem=warning)
         return loaded
 
-    async def _replace(self, loaded: Loaded) -> Difference:
+    async def _replace(self, loaded: Loaded, actor: Actor) -> Difference:
         before = self._loaded
         difference = compare(
             before.config, loaded.config, old_rules=self._rules_of(before), new_rules=self._rules_of(loaded)
@@ -150,6 +179,7 @@ class Configuration:
 
         def adopt() -> None:
             self._loaded = loaded
+            self._core.audit.append(self._entry(before, difference, actor))
             former.append(self._deliverer.adopt(receivers, fallback=loaded.config.fallback_receiver))
             self._notify_by()
             self._show()
@@ -170,6 +200,13 @@ class Configuration:
         await self._deliverer.settle(former[0])
         await self._deliverer.give_up_unknown()
         return difference
+
+    def _entry(self, before: Loaded, difference: Difference, actor: Actor) -> Entry:
+        after = _worth_saying(difference)
+        if difference.keys_changed:
+            old, new = ({key.name for key in one.config.keys} for one in (before, self._loaded))
+            after |= {"keys_added": sorted(new - old), "keys_removed": sorted(old - new)}
+        return entry(actor, What.RELOADED, str(self._settings.config or ""), at=self._clock(), after=after)
 
     def _rules_of(self, loaded: Loaded) -> tuple[Rule, ...]:
         return loaded.rules if self._rules is None else self._rules

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Callable
 
@@ -20,7 +21,8 @@ from .app import Service, create_app
 from .config_file import ConfigFileError, load_config
 from .logs import configure_logs
 from .settings import Settings, SettingsError
-from .storage.database import StorageError
+from .storage.database import FILE, StorageError
+from .tls import Certificate
 
 _log = structlog.get_logger(__name__)
 
@@ -35,17 +37,27 @@ def serve(
     """Serve; return the exit status. Nothing is started when anything is wrong.
 
     Raises:
-        SettingsError: It would be reachable from elsewhere without keys, or the address is taken.
+        SettingsError: It would be reachable from elsewhere without keys, the address is taken, or the certificate is
+            none.
     """
     configure_logs(log_level)
     try:
+        certificate = Certificate(settings.tls) if settings.tls is not None else None
         loaded = load_config(settings.config)
         for warning in loaded.warnings:
             _log.warning("rule.doubted", problem=warning)
         keys = (*keys, *loaded.config.keys)
-        check_exposure(settings, keys)
+        if not (settings.data / FILE).exists():
+            # What is refused makes no folder.
+            check_exposure(settings, keys)
         listener = bind(settings)
-        service = Service(settings, loaded)
+        service = Service(settings, loaded, certificate=certificate)
+        try:
+            check_exposure(settings, (*keys, *service.keys.stored_alive()))
+        except SettingsError:
+            listener.close()
+            service.core.connection.close()
+            raise
     except (ConfigFileError, StorageError) as fault:
         for line in str(fault).splitlines():
             print(f"claxon: {line}", file=sys.stderr)  # noqa: T201 — to the person at the terminal
@@ -87,6 +99,14 @@ def make_server(service: Service, keys: tuple[KeyConfig, ...]) -> uvicorn.Server
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
         server_header=False,
+        ssl_context_factory=_encrypted(service.certificate),
         h11_max_incomplete_event_size=64 * 1024,
     )
     return uvicorn.Server(config)
+
+
+def _encrypted(certificate: Certificate | None) -> Callable[..., ssl.SSLContext] | None:
+    if certificate is None:
+        return None
+    context = certificate.context
+    return lambda *_: context

@@ -22,13 +22,22 @@ class SettingsError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TlsFiles:
+    """Two PEM files."""
+
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one run was asked for."""
+    """What one run was asked for; without `tls` it speaks plain HTTP."""
 
     host: str = "127.0.0.1"
     port: int = 5290
     data: Path = DEFAULT_DATA
     config: Path | None = None
+    tls: TlsFiles | None = None
 
     @property
     def loopback(self) -> bool:
@@ -39,7 +48,8 @@ class Settings:
     def url(self) -> str:
         """Where it listens, as a URL that this machine can open."""
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 — read, not bound
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        scheme = "https" if self.tls is not None else "http"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
 
 def parse_listen(text: str) -> tuple[str, int]:
@@ -64,6 +74,26 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def tls_files(certificate: Path | None, key: Path | None, environment: Mapping[str, str]) -> TlsFiles | None:
+    """Return what --tls-cert and --tls-key name, or CLAXON_TLS_CERT and CLAXON_TLS_KEY; None for plain HTTP.
+
+    Raises:
+        SettingsError: One of them is named without the other.
+    """
+    certificate = certificate or _path(environment.get("CLAXON_TLS_CERT", ""))
+    key = key or _path(environment.get("CLAXON_TLS_KEY", ""))
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        there, lacks = ("--tls-cert", "--tls-key") if key is None else ("--tls-key", "--tls-cert")
+        raise SettingsError(f"{there}: {certificate or key}: without {lacks}: name both files, or neither")
+    return TlsFiles(certificate=certificate, key=key)
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
+
+
 def keys_from_environment(environment: Mapping[str, str]) -> tuple[KeyConfig, ...]:
     """Return the keys that CLAXON_INGEST_KEY, CLAXON_READ_KEY and CLAXON_ADMIN_KEY hold, hashed at once.
 
@@ -77,7 +107,7 @@ def keys_from_environment(environment: Mapping[str, str]) -> tuple[KeyConfig, ..
         if key and len(key) < 20:
             raise SettingsError(f"{name}: {len(key)} characters: at least 20; `claxon keys create` makes one")
         if key:
-            found.append(KeyConfig(name=name.lower(), scope=scope, sha256=hash_key(key)))
+            found.append(KeyConfig(name=name.lower(), scope=scope, sha256=hash_key(key), source="environment"))
     return tuple(found)
 
 
@@ -87,7 +117,11 @@ def hash_key(key: str) -> str:
 
 
 def check_exposure(settings: Settings, keys: tuple[KeyConfig, ...]) -> None:
-    """Refuse to be reached from elsewhere without keys.
+    """Refuse to be reached from elsewhere without keys, with TLS or without.
+
+    Args:
+        settings: Where it listens.
+        keys: That let somebody in: not those that have ended or were revoked.
 
     Raises:
         SettingsError: The address is not loopback, and there is no key.
@@ -95,5 +129,6 @@ def check_exposure(settings: Settings, keys: tuple[KeyConfig, ...]) -> None:
     if not settings.loopback and not keys:
         raise SettingsError(
             f"--listen: {settings.host}:{settings.port}: anybody who reaches it could read and post: "
-            "set CLAXON_ADMIN_KEY or `keys` in the configuration, or listen on 127.0.0.1"
+            "make a key by `claxon keys create NAME --scope admin --data DIR`, set CLAXON_ADMIN_KEY or `keys` in the "
+            "configuration, or listen on 127.0.0.1"
         )

@@ -13,7 +13,8 @@ from alerts.decisions import Decision, Transition
 from alerts.lifecycle import Change
 from alerts.notification import Notification
 
-from .storage import ledger, outbox, state
+from .audit import Entry
+from .storage import audit, ledger, outbox, state
 
 DELIVER_FOR_S = 86_400.0
 """How long a notification is tried."""
@@ -26,17 +27,19 @@ class Uncommitted:
     """Rows of the ledger may wait for the next commit; state changes and notifications never do.
 
     Attributes:
+        audit: Who changed what; written with the rest, and one list for good.
         targets: The integrations for which `write` added something.
     """
 
     decisions: list[Decision] = field(default_factory=list)
     changed: list[Transition] = field(default_factory=list)
     to_tell: list[Notification] = field(default_factory=list)
+    audit: list[Entry] = field(default_factory=list)
     targets: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.decisions or self.changed or self.to_tell)
+        return bool(self.decisions or self.changed or self.to_tell or self.audit)
 
     @property
     def urgent(self) -> bool:
@@ -64,8 +67,10 @@ class Uncommitted:
             for target in targets(notification):
                 self.targets.add(target)
                 outbox.add(connection, target, notification, deadline=now + DELIVER_FOR_S)
+        audit.add(connection, self.audit)
         return ledger.add(connection, self.decisions)
 
     def clear(self) -> None:
         """Forget it, for it is committed."""
         self.decisions, self.changed, self.to_tell, self.targets = [], [], [], set()
+        self.audit.clear()

@@ -13,6 +13,7 @@ from fastapi.responses import RedirectResponse
 from ..links import ExpiredLinkError, Link, UnknownLinkError
 from ..pages import link as link_page
 from ..pages.render import HEADERS
+from .auth import actor_of
 from .html import READS, Busy, ask_in_time, busy, html, one_line, read_form, said
 
 router = APIRouter(include_in_schema=False)
@@ -45,7 +46,9 @@ async def post_link(request: Request, token: str) -> Response:
         return await _refused(link)
     who = one_line((await read_form(request)).get("name", "")) or _WHOEVER
     dispatch = request.app.state.service.dispatch
-    acknowledge = partial(dispatch.acknowledge, link.fingerprint, by=who, episode=link.episode)
+    acknowledge = partial(
+        dispatch.acknowledge, link.fingerprint, by=who, episode=link.episode, actor=actor_of(request, None, via="link")
+    )
     try:
         await ask_in_time(request, acknowledge)
     except Busy:

@@ -16,7 +16,7 @@ from alerts.config import KeyConfig
 
 from ..instants import InstantError, parse_instant
 from ..storage.ledger import Wanted
-from .auth import require
+from .auth import actor_of, require
 from .problems import Problem
 
 router = APIRouter(tags=["alerts"])
@@ -68,9 +68,10 @@ async def acknowledge(
     """Answer the alert; 404 if it does not fire."""
     dispatch = request.app.state.service.dispatch
     who = by or (key.name if key is not None else "somebody")
+    actor = actor_of(request, key)
 
     def note() -> bytes | None:
-        alert = dispatch.acknowledge(fingerprint, by=who)
+        alert = dispatch.acknowledge(fingerprint, by=who, actor=actor)
         return msgspec.json.encode(alert) if alert is not None else None
 
     body = await ask(request, note)
@@ -89,7 +90,8 @@ async def unacknowledge(
     """Answer 204, and those who were told of it are told again; 404 if nobody had acknowledged it."""
     dispatch = request.app.state.service.dispatch
     who = by or (key.name if key is not None else "somebody")
-    if not await ask(request, lambda: dispatch.unacknowledge(fingerprint, by=who)):
+    actor = actor_of(request, key)
+    if not await ask(request, lambda: dispatch.unacknowledge(fingerprint, by=who, actor=actor)):
         raise Problem(404, f"alert: {fingerprint[:40]}: not acknowledged; there is nothing to take back")
     return Response(status_code=204)
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hmac
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+import math
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,8 +16,11 @@ from fastapi import Request
 
 from alerts.config import KeyConfig
 
-from ..settings import hash_key
+from ..audit import Actor
+from ..keys.in_force import Denied, Keys, Why
 from .problems import Problem, problem_response
+
+__all__ = ["Keys", "SameOrigin", "actor_of", "address_of", "admit", "require", "wait"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,66 +28,64 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _ALLOWED = {"ingest": {"ingest", "admin"}, "read": {"read", "admin"}, "admin": {"admin"}}
-
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'}
 
 _NEEDS_NO_HOST = ("/a/", "/static/", "/v1/pagerduty/")
 """What proves itself by a signature, or is no secret: a foreign page under a foreign name gets nothing out of it."""
 
 
-class Keys:
-    """The keys in force; without any, everybody on this machine may do everything."""
+def admit(keys: Keys, authorization: str, scope: str, *, address: str = "") -> KeyConfig | None:
+    """Return the key of a request that may do what needs a scope; None where no key is needed.
 
-    def __init__(self, keys: Iterable[KeyConfig]) -> None:
-        self._keys = tuple(keys)
+    Args:
+        keys: In force.
+        authorization: The header; "" where there is none.
+        scope: ingest, read or admin.
+        address: Of the other end; without it nobody is kept from trying keys.
 
-    def replace(self, keys: Iterable[KeyConfig]) -> None:
-        """Put other keys in force, from the next request on."""
-        self._keys = tuple(keys)
+    Raises:
+        Problem: 401 without a key that counts, 403 with one of another scope, 429 for one that asks too often.
+    """
+    if not keys.needed:
+        return None
+    try:
+        key = keys.find(_presented(authorization), address)
+    except Denied as fault:
+        if fault.why is Why.GUESSING:
+            raise wait(str(fault), fault.wait_s) from fault
+        raise Problem(401, str(fault), headers=_CHALLENGE) from fault
+    if key.scope not in _ALLOWED[scope]:
+        raise Problem(403, f"key {key.name!r}: its scope is {key.scope}: this needs {scope}")
+    if wait_s := keys.request(key):
+        said = f"key {key.name!r}: over {key.requests_per_second:g} requests a second: send again after {wait_s:.1f} s"
+        raise wait(said, wait_s)
+    return key
 
-    @property
-    def needed(self) -> bool:
-        """Whether there are any."""
-        return bool(self._keys)
 
-    def find(self, presented: str) -> KeyConfig | None:
-        """Return the key that was presented; takes the same time whichever it is."""
-        digest = hash_key(presented)
-        found: KeyConfig | None = None
-        for key in self._keys:
-            if hmac.compare_digest(key.sha256, digest):
-                found = key
-        return found
+def wait(said: str, wait_s: float) -> Problem:
+    """Return a 429 that says for how many seconds to wait."""
+    return Problem(429, said, headers={"Retry-After": str(max(1, math.ceil(wait_s)))})
 
 
-def require(scope: str) -> Callable[[Request], KeyConfig | None]:
+def require(scope: str) -> Callable[[Request], Coroutine[Any, Any, KeyConfig | None]]:
     """Return a dependency that lets only keys of a scope pass, and returns the key."""
 
-    def check(request: Request) -> KeyConfig | None:
-        return admit(request.app.state.keys, request.headers.get("authorization", ""), scope)
+    # In the event loop, where the limits are counted: it waits for nothing.
+    async def check(request: Request) -> KeyConfig | None:
+        keys: Keys = request.app.state.keys
+        return admit(keys, request.headers.get("authorization", ""), scope, address=address_of(request))
 
     return check
 
 
-def admit(keys: Keys, authorization: str, scope: str) -> KeyConfig | None:
-    """Return the key that a request presents, if it may do what needs a scope; None where no keys are needed.
+def actor_of(request: Request, key: KeyConfig | None, *, via: str = "api") -> Actor:
+    """Return who asks, for the audit log."""
+    return Actor(who=key.name if key is not None else "", via=via, address=address_of(request))
 
-    Raises:
-        Problem: 401 without a known key, 403 for one of another scope.
-    """
-    if not keys.needed:
-        return None
-    presented = _presented(authorization)
-    key = keys.find(presented) if presented else None
-    if key is None:
-        said = "unknown key" if presented else "missing"
-        raise Problem(
-            401,
-            f"Authorization: {said}: send a key as a bearer token",
-            headers={"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'},
-        )
-    if key.scope not in _ALLOWED[scope]:
-        raise Problem(403, f"key {key.name!r}: its scope is {key.scope}: this needs {scope}")
-    return key
+
+def address_of(request: Request) -> str:
+    """Return the address of the other end; "" is unknown."""
+    return request.client.host if request.client is not None else ""
 
 
 def _presented(header: str) -> str:

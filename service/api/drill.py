@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from alerts.config import KeyConfig
+
 from ..watch.drill import MAX_WAIT_S, WAIT_S, DrillError
-from .auth import require
+from .auth import actor_of, require
 from .problems import Problem
 
 router = APIRouter(tags=["alerts"])
@@ -28,14 +31,14 @@ class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
 @router.post(
     "/v1/fire-drill",
-    dependencies=[Depends(require("admin"))],
     summary="Send a marked test page to a receiver, and its end",
 )
-async def fire_drill(request: Request) -> Response:
+async def fire_drill(request: Request, key: Annotated[KeyConfig | None, Depends(require("admin"))]) -> Response:
     """Answer how each integration took both; 404 if there is no such receiver, 507 if nothing can be written."""
     wanted = _wanted(await request.body())
+    drills, actor = request.app.state.service.drills, actor_of(request, key)
     try:
-        drill = await request.app.state.service.drills.run(wanted.receiver, wait_s=wanted.wait_s)
+        drill = await drills.run(wanted.receiver, wait_s=wanted.wait_s, actor=actor)
     except DrillError as fault:
         raise Problem(404, str(fault)) from fault
     except sqlite3.Error as fault:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from ..decoding import BadBody, Batch, BodyTooLarge, decode, expand
 from ..storage import event_log
 from ..work import Posted
-from .auth import Keys, Receive, Scope, Send, admit
+from .auth import Receive, Scope, Send, address_of, admit
 from .bodies import read_body
 from .problems import Problem, problem_response
 from .taking import app_of, body_problem, refuse_when_busy, take
@@ -68,10 +68,10 @@ _OPERATION: dict[str, Any] = {
 }
 
 
-def install_events(app: FastAPI, service: Service, keys: Keys) -> None:
+def install_events(app: FastAPI, service: Service) -> None:
     """Add the route to an application, and to what that says of itself."""
     # First: it is asked for a thousand times more often than the others.
-    app.router.routes.insert(0, Route(PATH, PostEvents(service, keys), methods=["POST"]))
+    app.router.routes.insert(0, Route(PATH, PostEvents(service), methods=["POST"]))
     others = app.openapi
 
     def described() -> dict[str, Any]:
@@ -85,9 +85,8 @@ def install_events(app: FastAPI, service: Service, keys: Keys) -> None:
 class PostEvents:
     """The route, as an ASGI application."""
 
-    def __init__(self, service: Service, keys: Keys) -> None:
+    def __init__(self, service: Service) -> None:
         self._service = service
-        self._keys = keys
         self._large = asyncio.Semaphore(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -102,7 +101,7 @@ class PostEvents:
 
     async def _take(self, request: Request) -> str:
         service, headers = self._service, request.headers
-        key = admit(self._keys, headers.get("authorization", ""), "ingest")
+        key = admit(service.keys, headers.get("authorization", ""), "ingest", address=address_of(request))
         received_at = service.clock()
         refuse_when_busy(service)
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()

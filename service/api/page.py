@@ -19,7 +19,7 @@ from ..pages import gather
 from ..pages import ledger as ledger_page
 from ..pages import now as now_page
 from ..pages.render import ASSETS, HEADERS, VERSION
-from .auth import require
+from .auth import actor_of, require
 from .html import NOBODY, READS, Busy, ask_in_time, busy, html, one_line, read_form, unknown
 from .problems import Problem
 
@@ -85,9 +85,9 @@ async def go_to_form(fingerprint: str) -> Response:
 async def post_acknowledge(request: Request, fingerprint: str, key: AdminKey) -> Response:
     """Acknowledge, then lead back; an alert that has resolved meanwhile is shown as it is."""
     dispatch = request.app.state.service.dispatch
-    who = await _who(request, key)
+    who, actor = await _who(request, key), actor_of(request, key, via="page")
     try:
-        if await ask_in_time(request, partial(dispatch.acknowledge, fingerprint, by=who)) is not None:
+        if await ask_in_time(request, partial(dispatch.acknowledge, fingerprint, by=who, actor=actor)) is not None:
             return _back(fingerprint)
         return await _back_if_known(request, fingerprint)
     except Busy:
@@ -98,9 +98,9 @@ async def post_acknowledge(request: Request, fingerprint: str, key: AdminKey) ->
 async def post_unacknowledge(request: Request, fingerprint: str, key: AdminKey) -> Response:
     """Take an acknowledgement back, then lead back; those who were told are told again."""
     dispatch = request.app.state.service.dispatch
-    who = await _who(request, key)
+    who, actor = await _who(request, key), actor_of(request, key, via="page")
     try:
-        if await ask_in_time(request, partial(dispatch.unacknowledge, fingerprint, by=who)):
+        if await ask_in_time(request, partial(dispatch.unacknowledge, fingerprint, by=who, actor=actor)):
             return _back(fingerprint)
         return await _back_if_known(request, fingerprint)
     except Busy:

@@ -17,11 +17,12 @@ from alerts.durations import parse_duration
 from alerts.errors import DurationError, SilenceError
 
 from .. import silence_views
+from ..audit import Actor
 from ..pages import gather
 from ..pages import silences as page
 from ..pages.render import HEADERS
 from ..pages.silences import Draft
-from .auth import require
+from .auth import actor_of, require
 from .html import NOBODY, READS, Busy, ask_in_time, busy, html, one_line, read_form, said
 from .previews import preview_of
 
@@ -96,7 +97,7 @@ async def post_silence(request: Request, key: AdminKey) -> Response:
         return await _form(request, draft, root="./")
     wanted = draft.silence(now=service.clock())
     try:
-        made = await ask_in_time(request, partial(service.dispatch.silence, wanted))
+        made = await ask_in_time(request, partial(service.dispatch.silence, wanted, actor=_actor(request, key)))
     except SilenceError as fault:
         return await _form(request, draft, root="./", problem=str(fault))
     except Busy:
@@ -138,7 +139,9 @@ async def post_extend(request: Request, name: str, key: AdminKey) -> Response:
     except DurationError as fault:
         return await _list(request, key, root="../../", problem=f"extend: {fault}", status=422)
     dispatch = request.app.state.service.dispatch
-    return await _change(request, key, name, partial(dispatch.extend, name, by_s=float(by_s), by=by))
+    return await _change(
+        request, key, name, partial(dispatch.extend, name, by_s=float(by_s), by=by, actor=_actor(request, key))
+    )
 
 
 @router.post("/silences/{name}/expire")
@@ -146,7 +149,7 @@ async def post_expire(request: Request, name: str, key: AdminKey) -> Response:
     """End a silence, then lead back to it: what it hid is told now."""
     by = _who(await read_form(request), key)
     dispatch = request.app.state.service.dispatch
-    return await _change(request, key, name, partial(dispatch.expire, name, by=by))
+    return await _change(request, key, name, partial(dispatch.expire, name, by=by, actor=_actor(request, key)))
 
 
 async def _change(request: Request, key: KeyConfig | None, name: str, change: Callable[[], Any]) -> Response:
@@ -161,6 +164,10 @@ async def _change(request: Request, key: KeyConfig | None, name: str, change: Ca
     except Busy:
         return await busy(root=root)
     return RedirectResponse(f"../../silences#silence-{changed.id}", 303, headers=HEADERS)
+
+
+def _actor(request: Request, key: KeyConfig | None) -> Actor:
+    return actor_of(request, key, via="page")
 
 
 def _who(fields: dict[str, str], key: KeyConfig | None) -> str:

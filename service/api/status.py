@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from alerts.config import KeyConfig
+
 from ..reloading import ReloadError
-from .auth import require
+from .auth import actor_of, require
 from .problems import Problem
 
 router = APIRouter(tags=["status"])
@@ -38,11 +41,11 @@ async def ready(request: Request) -> Response:
     return Response("ready\n", media_type="text/plain")
 
 
-@router.post("/-/reload", dependencies=[Depends(require("admin"))], summary="Read configuration and rule files again")
-async def reload(request: Request) -> Response:
+@router.post("/-/reload", summary="Read configuration and rule files again")
+async def reload(request: Request, key: Annotated[KeyConfig | None, Depends(require("admin"))]) -> Response:
     """Answer what changed; 422 with every problem when anything is wrong, and then nothing has changed."""
     try:
-        difference = await request.app.state.service.reload()
+        difference = await request.app.state.service.reload(actor_of(request, key))
     except ReloadError as fault:
         said = f"configuration: {fault.problems[0]}; nothing has changed"
         raise Problem(422, said, more={"problems": fault.problems}) from fault

@@ -14,8 +14,10 @@ from claxon.event import DEFAULT_APP
 
 from alerts.config import KeyConfig
 
-from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding
+from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode
+from ..keys.only_app import keep_to_app
 from ..work import Ingest, NoneGood, Posted
+from .auth import wait
 from .problems import Problem
 
 if TYPE_CHECKING:
@@ -60,10 +62,13 @@ async def take(
         client_dropped: Events that the sender gave up before this batch.
 
     Raises:
-        Problem: 400 when none is good; 413 when there are too many; 507 on a full disk, 503 on other faults of it.
+        Problem: 400 when none is good; 403 when none is of the key's app; 413 when there are too many; 429 when the
+            key posts too many; 507 on a full disk, 503 on other faults of it.
     """
     if isinstance(batch, Batch) and not batch.events:
         raise _none_good(service, batch)
+    if key is not None and (key.only_app or key.events_per_second):
+        batch = _kept_within_limits(service, batch, key, received_at)
     work = Ingest(
         batch=batch,
         received_at=received_at,
@@ -89,10 +94,28 @@ def body_problem(fault: BadBody) -> Problem:
     return Problem(status, str(fault))
 
 
-def _none_good(service: Service, batch: Batch) -> Problem:
+def _none_good(service: Service, batch: Batch, *, status: int = 400) -> Problem:
     service.intake.took(batch)
     said = batch.refusals[0].error if batch.refusals else "body: no event"
-    return Problem(400, said, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)})
+    return Problem(status, said, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)})
+
+
+def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig, at: float) -> Batch:
+    """Return what a key may post of a batch."""
+    if isinstance(batch, Posted):
+        try:
+            batch = decode(batch.body, ndjson=batch.ndjson, received_at=at, app=app_of(key))
+        except BadBody as fault:
+            raise body_problem(fault) from fault
+        if not batch.events:
+            raise _none_good(service, batch)
+    keep_to_app(batch, key)
+    if not batch.events:
+        raise _none_good(service, batch, status=403)
+    if wait_s := service.keys.spend(key, len(batch.events), at):
+        limit = f"over {key.events_per_second:g} events a second"
+        raise wait(f"key {key.name!r}: {limit}: send these again after {wait_s:.1f} s", wait_s)
+    return batch
 
 
 def _storage_problem(fault: sqlite3.Error) -> Problem:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from ..core import Core
 from ..delivery import Deliverer
 from ..intake import Intake
+from ..keys.in_force import Keys
 from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
 from ..watch.tally import WatchTally
@@ -32,16 +33,18 @@ class Metrics:
         scheduler: Scheduler,
         configuration: Configuration | None = None,
         watch: WatchTally | None = None,
+        keys: Keys | None = None,
     ) -> None:
         self._parts = (core, deliverer, intake, scheduler)
         self._configuration = configuration
         self._watch = watch or WatchTally()
+        self._keys = keys or Keys()
         self._exposition = Exposition()
 
     def sample(self) -> Sample:
         """Copy the numbers; runs in the core's thread, and is quick."""
         reloads = self._configuration.reloads if self._configuration is not None else Reloads()
-        return take(*self._parts, reloads, self._watch)
+        return take(*self._parts, reloads, self._watch, self._keys)
 
     def render(self, sample: Sample) -> tuple[bytes, str]:
         """Return a sample as text, and its content type; takes some 40 us a series, so not in the core's thread."""

@@ -414,5 +414,28 @@ _WATCH = Chapter(
     ),
 )
 
-CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY, _PEOPLE, _WATCH)
+_KEYS = Chapter(
+    title="Keys",
+    about=(
+        "[What a key may](keys.md). Counted since the process started. The reasons are a closed set; a key has series "
+        "if it has limits."
+    ),
+    metrics=(
+        Metric(
+            name="claxon_requests_denied_total",
+            help="Requests that were answered 401, or 429 for trying keys, by reason: missing, unknown, expired, "
+            "revoked, guessing.",
+            labels=("reason",),
+            read=lambda sample: named(sample.denied),
+        ),
+        Metric(
+            name="claxon_requests_limited_total",
+            help="Requests that were answered 429, for their key had too many events or requests a second.",
+            labels=("key", "limit"),
+            read=lambda sample: sample.limited.items(),
+        ),
+    ),
+)
+
+CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY, _PEOPLE, _KEYS, _WATCH)
 METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)

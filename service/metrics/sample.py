@@ -24,6 +24,7 @@ from alerts.lifecycle import Alert, State
 from ..core import Core
 from ..delivery import Deliverer
 from ..intake import Intake
+from ..keys.in_force import Keys
 from ..receivers import Reason
 from ..reloading import Reloads
 from ..scheduler import Scheduler
@@ -76,6 +77,8 @@ class Sample:
         watch: What Claxon's watch over itself has done.
         failing: Whether each (receiver, kind, index) fails.
         people: What people did, and what waits for them.
+        denied: Requests without a key that counts, by why.
+        limited: Requests that a key's limit did not let pass, by (key, limit).
     """
 
     models: dict[Model, Totals]
@@ -100,10 +103,18 @@ class Sample:
     watch: WatchTally
     failing: dict[Labels, int]
     people: People
+    denied: dict[str, int]
+    limited: dict[Labels, int]
 
 
 def take(
-    core: Core, deliverer: Deliverer, intake: Intake, scheduler: Scheduler, reloads: Reloads, watch: WatchTally
+    core: Core,
+    deliverer: Deliverer,
+    intake: Intake,
+    scheduler: Scheduler,
+    reloads: Reloads,
+    watch: WatchTally,
+    keys: Keys,
 ) -> Sample:
     """Return a sample of the parts as they are now; runs in the core's thread."""
     engine = core.engine
@@ -136,6 +147,8 @@ def take(
         watch=copy.deepcopy(watch),
         failing=_failing(deliverer),
         people=people.count(core.notifier.state, engine.now),
+        denied={why.value: n for why, n in keys.denied.items()},
+        limited={(name, limit.value): n for (name, limit), n in dict(keys.limited).items()},
     )
 
 

@@ -8,7 +8,7 @@ Through the outbox of a service that runs, on the way of every page, or directly
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import msgspec
@@ -16,10 +16,11 @@ import msgspec
 from alerts.labels import fingerprint
 from alerts.notification import AlertMessage, Notification, NotifyReason, Status, facts
 
+from ..audit import Actor, Entry, What, entry
 from ..core import Core
 from ..delivery import Deliverer
 from ..receivers import Answer, DeliveryError, Receiver
-from ..storage import drill_rows, outbox
+from ..storage import audit, drill_rows, outbox
 from ..storage.database import Transaction
 from ..storage.drill_rows import DrillRow
 from ..targets import receiver_of
@@ -116,7 +117,7 @@ class Drills:
         self._clock = clock
         self._make_id = make_id
 
-    async def run(self, receiver: str, *, wait_s: float = WAIT_S) -> Drill:
+    async def run(self, receiver: str, *, actor: Actor, wait_s: float = WAIT_S) -> Drill:
         """Send a test page and its end through the outbox, and return what came of both.
 
         What is not taken in time goes on as any page does, but only for as long again.
@@ -128,7 +129,9 @@ class Drills:
         receivers = chosen(self._deliverer.receivers, receiver)
         drill = self._make_id()[:13]
         page = make_page(receiver, drill, at=self._clock(), external_url=self._external_url())
-        await self._send(page, list(receivers), page.dedup_key, wait_s)
+        after = {"dedup_key": page.dedup_key, "integrations": list(receivers)}
+        entered = [entry(actor, What.DRILLED, receiver, at=page.at, after=after)]
+        await self._send(page, list(receivers), page.dedup_key, wait_s, entered=entered)
         over = end_of(page, at=self._clock())
         wants = await self._in_core(lambda: self._deliverer.targets(over))
         rows = await self._send(over, wants, page.dedup_key, wait_s, look_at=list(receivers))
@@ -140,7 +143,14 @@ class Drills:
         )
 
     async def _send(
-        self, told: Notification, targets: list[str], key: str, wait_s: float, *, look_at: list[str] | None = None
+        self,
+        told: Notification,
+        targets: list[str],
+        key: str,
+        wait_s: float,
+        *,
+        look_at: list[str] | None = None,
+        entered: Iterable[Entry] = (),
     ) -> list[DrillRow]:
         """Add a message for each integration; return all rows of the drill once each was tried, or it took too long."""
         connection = self._core.connection
@@ -149,6 +159,7 @@ class Drills:
             with Transaction(connection):
                 for target in targets:
                     outbox.add(connection, target, told, deadline=told.at + 2 * wait_s)
+                audit.add(connection, entered)
             self._core.on_outbox(targets)
 
         await self._in_core(add)

@@ -34,7 +34,7 @@ def test_all_that_a_file_may_say_is_read() -> None:
             "inhibit_rules": [{"source_matchers": ["a=1"], "target_matchers": ["b=1"], "equal": ["app"]}],
             "keys": [
                 {"name": "ci", "scope": "ingest", "sha256": SHA256, "app": "shop"},
-                {"name": "me", "scope": "admin", "sha256": SHA256},
+                {"name": "me", "scope": "admin", "sha256": SHA256[::-1]},
             ],
         },
         KINDS,

@@ -15,9 +15,12 @@ RECEIVER = "route: {receiver: r}\nreceivers: [{name: r, console_configs: [{}]}]\
 
 
 def create(*arguments: str) -> tuple[str, str]:
-    """Return (the key, the line for the configuration) that `claxon keys create` prints."""
+    """Return (the key, the line for the configuration) that `claxon keys create --print` prints."""
     made = subprocess.run(
-        [sys.executable, "-m", "service", "keys", "create", *arguments], capture_output=True, text=True, check=True
+        [sys.executable, "-m", "service", "keys", "create", *arguments, "--print"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     return made.stdout.strip(), made.stderr.strip().splitlines()[-1]
 

@@ -12,6 +12,7 @@ from claxon.event import Event
 from claxon.taxonomy import Category
 from prometheus_client.parser import text_string_to_metric_families
 
+from alerts.config import KeyConfig
 from alerts.default_rules import DEFAULT_RULES
 from alerts.notifier import Notifier
 from alerts.routes import Route
@@ -25,6 +26,7 @@ from service.metrics.sample import Sample
 from service.receivers import Receiver
 from service.receivers.console import ConsoleConfig, ConsoleReceiver
 from service.scheduler import Scheduler
+from service.settings import hash_key
 from service.storage.database import open_database
 from tests.support.events import NOON, exhausted, make_event, success
 from tests.support.running import Running
@@ -93,10 +95,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         {"model": "m", "app": "shop", "environment": "prod", "status": 200, "event_id": "1", "colour": "red"},
         {"model": "m", "app": "shop", "environment": "prod", "status": 200, "event_id": "1"},
     ]
-    with Running(tmp_path_factory.mktemp("metrics")) as running:
-        running.post(events, claxon_client_dropped="3")
+    key = KeyConfig(name="all", scope="admin", sha256=hash_key("x" * 40), requests_per_second=1000)
+    bearer = {"Authorization": f"Bearer {'x' * 40}"}
+    with Running(tmp_path_factory.mktemp("metrics"), keys=(key,)) as running:
+        running.post(events, claxon_client_dropped="3", **bearer)
         running.core(running.service.core.tick)
-        yield running.get("/metrics")
+        yield running.request("GET", "/metrics", headers=bearer)[1]
 
 
 def test_every_metric_of_the_catalog_is_on_the_page_and_no_other(page: str) -> None:

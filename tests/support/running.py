@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -29,6 +30,7 @@ class Client:
     """Talks to a Claxon at `url`."""
 
     url = ""
+    context: ssl.SSLContext | None = None
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -36,7 +38,7 @@ class Client:
         """Return (status, decoded body, headers) of one request."""
         request = urllib.request.Request(self.url + path, data=body, method=method, headers=dict(headers or {}))
         try:
-            with urllib.request.urlopen(request, timeout=15) as answer:
+            with urllib.request.urlopen(request, timeout=15, context=self.context) as answer:
                 return answer.status, _decoded(answer.read()), answer.headers
         except urllib.error.HTTPError as fault:
             with fault:
@@ -101,7 +103,12 @@ class Process(Client):
     """A `claxon serve` of its own, which can be killed and started again on the same data."""
 
     def __init__(
-        self, folder: Path, *, config: str | None = None, environment: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        *,
+        config: str | None = None,
+        environment: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -110,7 +117,7 @@ class Process(Client):
         self.data = folder / "data"
         self.log = folder / "serve.log"
         self._command = [sys.executable, "-m", "service", "serve", "--listen", f"127.0.0.1:{self.port}"]
-        self._command += ["--data", str(self.data)]
+        self._command += ["--data", str(self.data), *arguments]
         if config is not None:
             (folder / "claxon.yml").write_text(config)
             self._command += ["--config", str(folder / "claxon.yml")]

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
+from alerts.config import KeyConfig
 from alerts.errors import SilenceError
 from alerts.overview import listed
 from alerts.silences import Silence, SilenceMatcher, SilenceState
 
 from ..alerts import ask
-from ..auth import require
+from ..auth import actor_of, require
 from ..problems import Problem
 from .answers import V2Route, answer
 from .asked import Flag, Matchers, read_flag, read_matchers
@@ -28,7 +29,7 @@ from .sent import decoded, read, refused, seconds
 router = APIRouter(route_class=V2Route)
 
 _read = Depends(require("read"))
-_admin = Depends(require("admin"))
+AdminKey = Annotated[KeyConfig | None, Depends(require("admin"))]
 
 _MOST_TEXT = 16 * 1024  # characters of a silence
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {}}}}
@@ -57,16 +58,16 @@ async def get_silences(
     return answer(await ask(request, find))
 
 
-@router.post("/silences", dependencies=[_admin], summary="Make a silence, or change one", openapi_extra=_BODY)
-async def post_silence(request: Request) -> Response:
+@router.post("/silences", summary="Make a silence, or change one", openapi_extra=_BODY)
+async def post_silence(request: Request, key: AdminKey) -> Response:
     """Answer {"silenceID": ...}; 404 where there is none with the id that was posted."""
     body = await read(request)
     try:
         wanted = _wanted(await decoded(body, PostableSilence))
     except msgspec.ValidationError as fault:
         raise refused(fault) from fault
-    dispatch = request.app.state.service.dispatch
-    made: Silence = await _done(request, wanted.id, lambda: dispatch.silence(wanted))
+    dispatch, actor = request.app.state.service.dispatch, actor_of(request, key)
+    made: Silence = await _done(request, wanted.id, lambda: dispatch.silence(wanted, actor=actor))
     return answer(msgspec.json.encode({"silenceID": made.id}))
 
 
@@ -105,16 +106,16 @@ async def get_silence(request: Request, silence_id: str) -> Response:
     return answer(await _done(request, name, find))
 
 
-@router.delete("/silence/{silence_id}", dependencies=[_admin], summary="End a silence")
-async def delete_silence(request: Request, silence_id: str) -> Response:
+@router.delete("/silence/{silence_id}", summary="End a silence")
+async def delete_silence(request: Request, silence_id: str, key: AdminKey) -> Response:
     """Answer 200 once it has ended, or if it had; 404 where there is none with this id."""
     service = request.app.state.service
-    name = _uuid(silence_id)
+    name, actor = _uuid(silence_id), actor_of(request, key)
 
     def end() -> None:
         silence = service.core.notifier.state.silences[name]
         if silence.state(service.dispatch.now) is not SilenceState.EXPIRED:
-            service.dispatch.expire(name)
+            service.dispatch.expire(name, actor=actor)
 
     await _done(request, name, end)
     return Response(status_code=200)

@@ -9,6 +9,7 @@ from alerts.matchers import parse_matcher
 from alerts.routes import Route
 from alerts.silences import Silence, SilenceMatcher
 from alerts.time_intervals import Span, TimeInterval
+from service.audit import HANGUP
 from tests.service.pages.world import NOON, World
 
 REJECTED = {"app": "checkout", "environment": "prod", "status": 401}
@@ -38,7 +39,7 @@ async def _silence(world: World, *, lasts_s: float = 3600.0, **labels: str) -> s
         created_by="Ada",
         comment="a release",
     )
-    made: Silence = await world.core(lambda: world.service.dispatch.silence(wanted))
+    made: Silence = await world.core(lambda: world.service.dispatch.silence(wanted, actor=HANGUP))
     return made.id
 
 

@@ -11,6 +11,7 @@ import pytest
 from alerts.labels import fingerprint
 from alerts.received import Posted
 from alerts.silences import Silence, SilenceMatcher
+from service.audit import HANGUP
 from service.watch.audit import AFTER_S, NOT_DECIDED, NOT_DELIVERED, NOT_THERE
 from tests.support.pager import Pager
 from tests.support.running import Running, until
@@ -213,7 +214,7 @@ def test_a_silenced_page_is_no_finding(tmp_path: Path) -> None:
             created_by="ada",
             comment="we move it",
         )
-        claxon.core(lambda: claxon.service.dispatch.silence(silence))
+        claxon.core(lambda: claxon.service.dispatch.silence(silence, actor=HANGUP))
         raise_page(claxon)
 
         assert audit(claxon) == 0

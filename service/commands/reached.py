@@ -1,0 +1,84 @@
+"""Where a command finds a Claxon: one that answers, or else the data folder that nobody has open.
+
+≠ what it does there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pwd
+import sqlite3
+import sys
+from pathlib import Path
+
+from ..asking import Claxon, NotAnswered, read_key
+from ..audit import Actor
+from ..settings import DEFAULT_DATA, DEFAULT_LISTEN
+
+DEFAULT_URL = f"http://{DEFAULT_LISTEN}"
+
+
+def add_arguments(parser: argparse.ArgumentParser, *, scope: str) -> None:
+    """Add --url, --data and --key-file."""
+    parser.add_argument("--url", metavar="URL", help=f"of the service that runs; default {DEFAULT_URL}")
+    parser.add_argument(
+        "--data", type=Path, metavar="DIR", help=f"opened where no service runs on it; default ./{DEFAULT_DATA}"
+    )
+    parser.add_argument(
+        "--key-file",
+        type=Path,
+        metavar="FILE",
+        help=f"holds a key of scope {scope}, for the service (or CLAXON_{scope.upper()}_KEY)",
+    )
+
+
+def reach(options: argparse.Namespace, *, scope: str) -> Claxon | sqlite3.Connection:
+    """Return the service that runs, or the database of one that does not.
+
+    With --data the folder is tried first, and the service if that has it open; without, the service, and then
+    ./claxon-data.
+
+    Raises:
+        NotAnswered: Neither is there.
+    """
+    from ..storage.database import StorageError, open_database
+
+    claxon = Claxon(options.url or DEFAULT_URL, key=read_key(options.key_file, scope=scope))
+    if options.data is None:
+        if options.url is not None or _answers(claxon):
+            return claxon
+        try:
+            return open_database(DEFAULT_DATA, create=False)
+        except StorageError as fault:
+            raise NotAnswered(f"{DEFAULT_URL}: no service answers: name it by --url; and {fault}") from fault
+    try:
+        return open_database(options.data)
+    except StorageError as fault:
+        if "in use" in str(fault) and (options.url is not None or _answers(claxon)):
+            return claxon
+        hint = ": it has the keys: name it by --url" if "in use" in str(fault) else ""
+        raise NotAnswered(f"{fault}{hint}") from fault
+
+
+def _answers(claxon: Claxon) -> bool:
+    try:
+        claxon.get("/-/healthy")
+    except NotAnswered as fault:
+        return not fault.nobody
+    return True
+
+
+def whoever_runs_this() -> Actor:
+    """Return the user of the machine who runs the command."""
+    try:
+        name = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        name = str(os.getuid())
+    return Actor(who=f"user {name}", via="command line")
+
+
+def refuse(problem: object) -> int:
+    """Say what is wrong; return the exit status."""
+    print(f"claxon: {problem}", file=sys.stderr)
+    return 2
