@@ -29,9 +29,11 @@ from .api import keys as keys_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
 from .api import previews as previews_api
+from .api import rejects as rejects_api
 from .api import silences_page as silences_api
 from .api import status as status_api
 from .api.auth import SameOrigin
+from .api.bodies import Budget
 from .api.events import install_events
 from .api.problems import install_problems
 from .api.v2 import router as api_v2
@@ -49,9 +51,12 @@ from .keys.in_force import Keys
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .metrics import Metrics
 from .pagerduty_sync import PagerDutySync
+from .reject_log import RejectLog
+from .rejects import Rejects
 from .reloading import Configuration, ReloadError
 from .scheduler import Scheduler
 from .settings import Settings
+from .slow_senders import Limits
 from .storage.database import open_database
 from .storage.remembered import own_secret
 from .tls import Certificate
@@ -71,6 +76,7 @@ PRUNE_S = 3600.0
 FAILING_S = 5.0
 AUDIT_S = 60.0
 USES_S = 60.0
+REJECTS_S = 1.0
 KEEP_S = 30 * 86_400.0
 
 _log = structlog.get_logger(__name__)
@@ -114,6 +120,10 @@ class Service:
         self.pagerduty = PagerDutySync(self.core, self.dispatch, receivers=lambda: self.deliverer.receivers)
         self.views = Views(self.core, external_url=url, clock=self.clock)
         self.intake = Intake()
+        self.bodies = Budget()
+        self.patience = Limits()
+        self.rejects = Rejects(clock=self.clock)
+        self.reject_log = RejectLog(self.core, self.rejects, self.intake, clock=self.clock)
         self.scheduler = Scheduler()
         self.configuration = Configuration(
             settings,
@@ -206,6 +216,7 @@ class Service:
         self.scheduler.every(PRUNE_S, "prune keys", self._job("prune keys", self._prune_keys))
         self.scheduler.every(FAILING_S, "failing", self._job("failing", self.failing_watch.look))
         self.scheduler.every(AUDIT_S, "audit", self._job("audit", self.auditor.look))
+        self.scheduler.every(REJECTS_S, "rejects", self._job("rejects", self.reject_log.write))
         self.scheduler.start()
         self.watch = self._start_to_watch()
 
@@ -295,6 +306,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         audit_api,
         previews_api,
         pagerduty_api,
+        rejects_api,
     )
     for router in (*(part.router for part in parts), api_v2):
         app.include_router(router)

@@ -6,44 +6,48 @@
 from __future__ import annotations
 
 import re
-import zlib
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-import zstandard
-from claxon.event import FIELDS, Event, EventError, complete, complete_all, shown
+from claxon.event import FIELDS, MAX_MESSAGE, Event, EventError, RateLimits, complete, complete_all, shown
 
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes of a batch, decompressed."""
+from .aliases import read_aliases
+from .expanding import MAX_BODY, BadBody, BodyTooLarge, EmptyBody, UnknownEncoding, expand
+from .rejects import MOST_OF_A_BATCH, NotJson, NotObject, Reject, TooLong, reason_of, reject_of
+from .splitting import MAX_EVENTS, check_size, items, plain, without_bom
 
-MAX_EVENTS = 50_000
-"""Events of a batch."""
+__all__ = [
+    "MAX_BODY",
+    "MAX_EVENTS",
+    "BadBody",
+    "Batch",
+    "BodyTooLarge",
+    "Refusal",
+    "UnknownEncoding",
+    "decode",
+    "decode_fast",
+    "decode_logged",
+    "decode_one",
+    "expand",
+    "take_each",
+]
 
-_MANY_BYTES = 1024 * 1024
-_MOST_OBJECTS = 8 * MAX_EVENTS  # braces: an event has up to three, and a message may quote some
+MAX_EVENT = 1024 * 1024
+"""Bytes of one event that is not as it should be: it may hold fields that are dropped, but not any number."""
 
 _ARRAY = msgspec.json.Decoder(list[Event])
 _ANY = msgspec.json.Decoder()
-_RAW_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = msgspec.json.Encoder()
-_PATH = re.compile(r" - at `\$\.?([^`]*)`")
+_PATH = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`")
 _KNOWN = frozenset(FIELDS)
-
+_LIMIT_NAMES = frozenset(RateLimits.__struct_fields__)
 # Half as long again takes a search for the same bytes by `in`.
 _SECRET = re.compile(rb"sk-ant-")
-
-
-class BadBody(ValueError):
-    """A body of which nothing can be read; the text is *where: value: remedy*."""
-
-
-class BodyTooLarge(BadBody):
-    """A body, or what it expands to, is over the limit."""
-
-
-class UnknownEncoding(BadBody):
-    """A Content-Encoding or Content-Type that is not spoken here."""
+_CUT = {"error_message": MAX_MESSAGE, "error_type": 200, "error_code": 200}
+_MAX_ATTRIBUTE = 500
+_MAX_ATTRIBUTE_NAME = 64
 
 
 class Refusal(msgspec.Struct):
@@ -65,6 +69,8 @@ class Batch(msgspec.Struct):
             before, within a day, the event is left out; all of them are noted. Beside the events' own `event_id`.
         others: The places in `events` of those that are more than a plain success.
         stored: `body` as the log keeps it, where that is made already.
+        rejects: What is kept of the first few of the others.
+        reasons: How many of the others there are, by `Reason`.
     """
 
     events: list[Event]
@@ -74,50 +80,8 @@ class Batch(msgspec.Struct):
     claims: dict[int, tuple[str, ...]] = {}
     others: list[int] = []
     stored: bytes = b""
-
-
-def expand(body: bytes, encoding: str, *, most: int = MAX_BODY) -> bytes:
-    """Return a body without its Content-Encoding, never more than `most` bytes.
-
-    Raises:
-        BodyTooLarge: It expands to more.
-        UnknownEncoding: The encoding is none of gzip, deflate, zstd, identity.
-        BadBody: It is not what the encoding says.
-    """
-    match encoding.strip().lower():
-        case "" | "identity":
-            expanded = body
-        case "gzip" | "x-gzip":
-            expanded = _inflate(body, zlib.MAX_WBITS | 16, most)
-        case "deflate":
-            expanded = _inflate(body, zlib.MAX_WBITS, most)
-        case "zstd":
-            expanded = _unzstd(body, most)
-        case _:
-            raise UnknownEncoding(f"Content-Encoding: {shown(encoding)}: use gzip, zstd or none")
-    if len(expanded) > most:
-        raise BodyTooLarge(f"body: over {most} bytes decompressed: send smaller batches")
-    return expanded
-
-
-def _inflate(body: bytes, bits: int, most: int) -> bytes:
-    inflater = zlib.decompressobj(bits)
-    try:
-        expanded = inflater.decompress(body, most + 1)
-    except zlib.error as fault:
-        raise BadBody("body: not valid gzip: compress it whole, or send it plain") from fault
-    if len(expanded) <= most and not inflater.eof:
-        raise BadBody("body: the gzip data end too early: send all of them")
-    return expanded
-
-
-def _unzstd(body: bytes, most: int) -> bytes:
-    try:
-        reader = zstandard.ZstdDecompressor(max_window_size=2**27).stream_reader(body)
-        expanded: bytes = reader.read(most + 1)
-    except zstandard.ZstdError as fault:
-        raise BadBody("body: not valid zstd: compress it whole, or send it plain") from fault
-    return expanded
+    rejects: list[Reject] = []
+    reasons: dict[str, int] = {}
 
 
 def decode(body: bytes, *, ndjson: bool, received_at: float, app: str) -> Batch:
@@ -134,20 +98,21 @@ def decode(body: bytes, *, ndjson: bool, received_at: float, app: str) -> Batch:
     """
     text = body.strip()
     if not text:
-        raise BadBody("body: empty: send a JSON object, an array of them, or one a line")
-    # Events that say next to nothing take 30 times the room of their text.
-    if len(text) > _MANY_BYTES and text.count(b"{") > _MOST_OBJECTS:
-        raise BodyTooLarge(f"body: over {MAX_EVENTS} events: send smaller batches")
-    if text.startswith(b"[") and not ndjson:
-        if _SECRET.search(text) is None and (batch := _decode_fast(text, received_at, app)) is not None:
-            return batch
-        return _decode_each(_array_items(text), received_at, app)
-    return _decode_each(_lines(text, ndjson=ndjson), received_at, app)
+        raise EmptyBody("body: empty: send a JSON object, an array of them, or one a line")
+    check_size(text)
+    if (batch := decode_fast(text, received_at, app)) is not None:
+        return batch
+    text = without_bom(text)
+    return take_each(map(_found, items(text, ndjson=ndjson)), received_at=received_at, app=app)
 
 
 def decode_logged(body: bytes, *, received_at: float, app: str, skip: list[int]) -> list[Event]:
     """Return the events of a logged batch, completed just as when they arrived."""
-    events = _ARRAY.decode(body)
+    try:
+        events = _ARRAY.decode(body)
+    except msgspec.ValidationError:
+        # An older Claxon took what is cut, or refused, today.
+        events = [_event_anyhow(_ANY.decode(item)) for item in items(body, ndjson=False)]
     if skip:
         left_out = set(skip)
         events = [event for i, event in enumerate(events) if i not in left_out]
@@ -156,8 +121,16 @@ def decode_logged(body: bytes, *, received_at: float, app: str, skip: list[int])
     return events
 
 
-def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
-    """Return the batch if every event is good and has only known fields: the usual case, all of it in C."""
+def decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
+    """Return the batch if every event is good and has only known fields: the usual case, all of it in C.
+
+    Args:
+        text: An array, without space around it; anything else is None.
+        received_at: When it arrived, Unix seconds.
+        app: The app of events that name none.
+    """
+    if not text.startswith(b"[") or _SECRET.search(text) is not None:
+        return None
     try:
         events = _ARRAY.decode(text)
         if not 0 < len(events) <= MAX_EVENTS:
@@ -165,29 +138,9 @@ def _decode_fast(text: bytes, received_at: float, app: str) -> Batch | None:
         refused, others = complete_all(events, received_at=received_at, default_app=app)
         if refused:
             return None
-    except (msgspec.MsgspecError, EventError):
+    except (msgspec.MsgspecError, EventError, UnicodeDecodeError, RecursionError):
         return None
     return Batch(events=events, body=text, refusals=[], others=others)
-
-
-def _array_items(text: bytes) -> list[bytes]:
-    try:
-        return [bytes(raw) for raw in _RAW_ARRAY.decode(text)]
-    except (msgspec.MsgspecError, RecursionError) as fault:
-        raise BadBody(f"body: not valid JSON: {_plain(fault)}") from fault
-
-
-def _lines(text: bytes, *, ndjson: bool) -> list[bytes]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    if ndjson or (len(lines) > 1 and all(line.lstrip()[:1] == b"{" and line.rstrip()[-1:] == b"}" for line in lines)):
-        return lines
-    return [text]
-
-
-def _decode_each(items: list[bytes], received_at: float, app: str) -> Batch:
-    if len(items) > MAX_EVENTS:
-        raise BodyTooLarge(f"body: {len(items)} events: at most {MAX_EVENTS}: send smaller batches")
-    return take_each(map(_found, items), received_at=received_at, app=app)
 
 
 def take_each(found: Iterable[dict[str, Any] | EventError], *, received_at: float, app: str) -> Batch:
@@ -200,18 +153,24 @@ def take_each(found: Iterable[dict[str, Any] | EventError], *, received_at: floa
     """
     batch = Batch(events=[], body=b"", refusals=[])
     kept: list[dict[str, Any]] = []
+    reasons: Counter[str] = Counter()
     for index, item in enumerate(found):
+        fields: dict[str, Any] = {}
         try:
             if isinstance(item, EventError):
                 raise item
             fields, dropped = _known_fields(item)
-            event = complete(_event(fields), received_at=received_at, default_app=app)
+            event = complete(_event(fields, item), received_at=received_at, default_app=app)
         except EventError as fault:
             batch.refusals.append(Refusal(index, str(fault)))
+            reasons[reason_of(fault).value] += 1
+            if len(batch.rejects) < MOST_OF_A_BATCH:
+                batch.rejects.append(reject_of(index, fault, fields))
             continue
         batch.dropped_fields += dropped
         batch.events.append(event)
         kept.append(fields)
+    batch.reasons = dict(reasons)
     batch.body = _ENCODER.encode(kept)
     batch.others = list(range(len(kept)))
     return batch
@@ -223,7 +182,8 @@ def decode_one(item: bytes) -> Event:
     Raises:
         EventError: It is no event.
     """
-    return _event(_known_fields(_object(item))[0])
+    found = _object(item)
+    return _event(_known_fields(found)[0], found)
 
 
 def _found(item: bytes) -> dict[str, Any] | EventError:
@@ -234,35 +194,76 @@ def _found(item: bytes) -> dict[str, Any] | EventError:
 
 
 def _object(item: bytes) -> dict[str, Any]:
+    if len(item) > MAX_EVENT:
+        raise TooLong("event", f"{len(item)} bytes", f"at most {MAX_EVENT}; leave out what no event has")
     try:
         found = _ANY.decode(item)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as fault:
-        raise EventError("event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {_plain(fault)}") from fault
+        raise NotJson("event", item[:60].decode("utf-8", "replace"), f"not valid JSON: {plain(fault)}") from fault
     if not isinstance(found, dict):
-        raise EventError("event", found, "a JSON object")
+        raise NotObject("event", found, "a JSON object")
     return found
 
 
 def _known_fields(found: dict[str, Any]) -> tuple[dict[str, Any], int]:
-    """Return the known fields of one event that are not null, redacted, and how many others there were."""
-    known = {name: _clean(value) for name, value in found.items() if name in _KNOWN and value is not None}
-    return known, sum(1 for name in found if name not in _KNOWN)
+    """Return the known fields of one event that are not null, redacted and cut, and how many others there were."""
+    known = {name: value for name, value in found.items() if name in _KNOWN and value is not None}
+    read = read_aliases(known, found)
+    dropped = sum(1 for name in found if name not in _KNOWN and name not in read)
+    limits = known.get("ratelimit")
+    if isinstance(limits, dict):
+        known["ratelimit"] = {name: value for name, value in limits.items() if name in _LIMIT_NAMES}
+        dropped += len(limits) - len(known["ratelimit"])
+    return {name: _clean(value, _CUT.get(name)) for name, value in known.items()}, dropped
 
 
-def _clean(value: Any) -> Any:
-    if isinstance(value, str) and "sk-ant-" in value:
-        return shown(value, limit=500)
+def _clean(value: Any, most: int | None) -> Any:
+    if isinstance(value, str):
+        if "sk-ant-" in value:
+            return shown(value[: 2 * MAX_MESSAGE], limit=most or MAX_MESSAGE)
+        return value if most is None else value[:most]
     if isinstance(value, dict):
-        return {name: _clean(part) for name, part in value.items() if part is not None}
+        return {
+            name[:_MAX_ATTRIBUTE_NAME]: _clean(part, _MAX_ATTRIBUTE) for name, part in value.items() if part is not None
+        }
     return value
 
 
-def _event(fields: dict[str, Any]) -> Event:
+def _event(fields: dict[str, Any], found: dict[str, Any]) -> Event:
     try:
         return msgspec.convert(fields, Event)
     except msgspec.ValidationError as fault:
         name, value = _culprit(str(fault), fields)
-        raise EventError(name, value, FIELDS.get(name.partition(".")[0].partition("[")[0], str(fault))) from fault
+        remedy = FIELDS.get(name.partition(".")[0].partition("[")[0], str(fault))
+        raise EventError(name, value, remedy + _hint(name, value, found)) from fault
+
+
+def _event_anyhow(found: dict[str, Any]) -> Event:
+    """Return an event that was taken once: without the fields that would be refused today."""
+    fields, _ = _known_fields(found)
+    while True:
+        try:
+            return _event(fields, found)
+        except EventError as fault:
+            name = fault.field.partition(".")[0].partition("[")[0]
+            if fields.pop(name, None) is None:
+                raise
+
+
+_LINES = ("log", "message", "msg", "MESSAGE", "line", "body")
+
+
+def _hint(name: str, value: object, found: dict[str, Any]) -> str:
+    """Return what else helps the sender of something that has no model, so is no event."""
+    if name != "model" or value != "missing":
+        return ""
+    for line in _LINES:
+        text = found.get(line)
+        if isinstance(text, str) and text.lstrip().startswith("{"):
+            return f"; `{line}` holds JSON as text: have the shipper parse it"
+    if _KNOWN.isdisjoint(found):
+        return "; it has no field of an event: send only the lines about calls of the Claude API"
+    return ""
 
 
 def _culprit(message: str, fields: dict[str, Any]) -> tuple[str, object]:
@@ -271,14 +272,16 @@ def _culprit(message: str, fields: dict[str, Any]) -> tuple[str, object]:
     if at is None or not at[1]:
         missing = re.search(r"required field `(\w+)`", message)
         return (missing[1] if missing is not None else "event"), "missing"
-    name = at[1]
-    top = re.split(r"[.\[]", name)[0]
+    top, _, part = at[1].partition(".")
+    top, bracket, _ = top.partition("[")
     value = fields.get(top)
-    if isinstance(value, dict) and "." in name:
-        value = value.get(name.rpartition(".")[2], value)
-    return name, value
-
-
-def _plain(fault: Exception) -> str:
-    text = str(fault)
-    return "too deeply nested" if isinstance(fault, RecursionError) else shown(text, limit=120)
+    if not isinstance(value, dict):
+        return top, value
+    if part in value:
+        return f"{top}.{part}", value[part]
+    if bracket:
+        # Of a mapping the decoder does not say which entry it is.
+        for name, entry in value.items():
+            if not isinstance(entry, str):
+                return f"{top}.{shown(name)}", entry
+    return top, value

@@ -17,6 +17,7 @@ import uvicorn
 
 from alerts.config import KeyConfig
 
+from . import slow_senders
 from .app import Service, create_app
 from .config_file import ConfigFileError, load_config
 from .logs import configure_logs
@@ -100,7 +101,8 @@ def make_server(service: Service, keys: tuple[KeyConfig, ...]) -> uvicorn.Server
         timeout_graceful_shutdown=10,
         server_header=False,
         ssl_context_factory=_encrypted(service.certificate),
-        h11_max_incomplete_event_size=64 * 1024,
+        http=slow_senders.guarded(service.intake, service.patience),
+        ws="none",
     )
     return uvicorn.Server(config)
 

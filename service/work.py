@@ -16,11 +16,17 @@ class NoneGood(ValueError):
 
     Attributes:
         batch: With the refusals.
+        status: Of the answer.
     """
 
-    def __init__(self, batch: Batch) -> None:
-        super().__init__(batch.refusals[0].error)
+    def __init__(self, batch: Batch, status: int = 400) -> None:
+        super().__init__("no event of it can be taken")
         self.batch = batch
+        self.status = status
+
+
+class NotPlain(ValueError):
+    """A body whose events are not all as they should be, and that is too long to be looked through in the core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +34,7 @@ class Posted:
     """A body that the core decodes: its events are evaluated where they were made, with what they are still at hand.
 
     Attributes:
-        body: Plain.
+        body: Not compressed, without space around it.
         stored: The same, as the log keeps it.
         ndjson: Whether it was announced as lines.
     """
@@ -44,7 +50,7 @@ class Taken:
 
     Attributes:
         answer: What its sender is told, JSON; the first answer for a re-post.
-        batch: What was in it.
+        batch: What was in it, but for the events.
     """
 
     answer: str
@@ -61,7 +67,7 @@ class Ingest:
         app: The app of events that name none.
         key: Makes a re-post harmless; None where the sender gave none.
         client_dropped: Events that the sender says it gave up before this batch.
-        done: What became of it, once that is durable; or BadBody, NoneGood, or sqlite3.Error.
+        done: What became of it, once that is durable; or BadBody, NoneGood, NotPlain, or sqlite3.Error.
     """
 
     batch: Batch | Posted

@@ -35,7 +35,13 @@ Count = Annotated[int, Meta(ge=0, le=2**53)]
 AttemptNumber = Annotated[int, Meta(ge=1, le=1_000_000)]
 Amount = Annotated[float, Meta(ge=0)]
 Instant = Annotated[datetime, Meta(tz=True)]
-Attributes = Annotated[dict[str, str], Meta(max_length=16)]
+Seconds = Annotated[float, Meta(ge=0)]
+# What is longer than these is cut by whoever takes it: an error is not refused for its length.
+ErrorName = Annotated[str, Meta(max_length=200)]
+Message = Annotated[str, Meta(max_length=2_000)]
+AttributeName = Annotated[str, Meta(max_length=64)]
+AttributeValue = Annotated[str, Meta(max_length=500)]
+Attributes = Annotated[dict[AttributeName, AttributeValue], Meta(max_length=16)]
 
 
 class StreamEnd(StrEnum):
@@ -49,21 +55,21 @@ class StreamEnd(StrEnum):
     DROPPED = "dropped"
 
 
-class RateLimits(msgspec.Struct, omit_defaults=True, gc=False):
+class RateLimits(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What the `anthropic-ratelimit-*` headers said; a reset is when the bucket is full again."""
 
     requests_limit: Amount | None = None
     requests_remaining: Amount | None = None
-    requests_reset: Instant | float | None = None
+    requests_reset: Instant | Seconds | None = None
     tokens_limit: Amount | None = None
     tokens_remaining: Amount | None = None
-    tokens_reset: Instant | float | None = None
+    tokens_reset: Instant | Seconds | None = None
     input_tokens_limit: Amount | None = None
     input_tokens_remaining: Amount | None = None
-    input_tokens_reset: Instant | float | None = None
+    input_tokens_reset: Instant | Seconds | None = None
     output_tokens_limit: Amount | None = None
     output_tokens_remaining: Amount | None = None
-    output_tokens_reset: Instant | float | None = None
+    output_tokens_reset: Instant | Seconds | None = None
 
 
 class Event(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
@@ -74,7 +80,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     """
 
     model: Model
-    time: Instant | float | None = None
+    time: Instant | Seconds | None = None
     app: App = ""
     environment: Environment = ""
     path: Path = DEFAULT_PATH
@@ -82,10 +88,10 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     max_attempts: AttemptNumber | None = None
     final: bool | None = None
     exhausted: bool | None = None
-    error_type: str | None = None
+    error_type: ErrorName | None = None
     status: Annotated[int, Meta(ge=100, le=599)] | None = None
-    error_code: str | None = None
-    error_message: str | None = None
+    error_code: ErrorName | None = None
+    error_message: Message | None = None
     tokens: Count | None = None
     max_tokens: Count | None = None
     input_tokens: Count | None = None
@@ -162,6 +168,8 @@ class EventError(ValueError):
     def __init__(self, field: str, value: object, remedy: str) -> None:
         super().__init__(f"{field}: {shown(value)}: {remedy}")
         self.field = field
+        self.value = value
+        self.remedy = remedy
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -15,6 +15,7 @@ from alerts.config import KeyConfig
 
 from ..watch.drill import MAX_WAIT_S, WAIT_S, DrillError
 from .auth import actor_of, require
+from .bodies import read_body
 from .problems import Problem
 
 router = APIRouter(tags=["alerts"])
@@ -35,7 +36,7 @@ class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 )
 async def fire_drill(request: Request, key: Annotated[KeyConfig | None, Depends(require("admin"))]) -> Response:
     """Answer how each integration took both; 404 if there is no such receiver, 507 if nothing can be written."""
-    wanted = _wanted(await request.body())
+    wanted = _wanted(await read_body(request))
     drills, actor = request.app.state.service.drills, actor_of(request, key)
     try:
         drill = await drills.run(wanted.receiver, wait_s=wanted.wait_s, actor=actor)

@@ -5,39 +5,20 @@ A route below FastAPI's: what that does for each request takes as long as 400 ev
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Route
 
-from ..decoding import BadBody, Batch, BodyTooLarge, decode, expand
-from ..storage import event_log
-from ..work import Posted
 from .auth import Receive, Scope, Send, address_of, admit
-from .bodies import read_body
+from .batches import take_body
 from .problems import Problem, problem_response
-from .taking import app_of, body_problem, refuse_when_busy, take
+from .taking import refuse_when_busy
 
 if TYPE_CHECKING:
     from ..app import Service
 
 PATH = "/v1/events"
-
-_LARGE = 1024 * 1024  # bytes, expanded, of a body that neither the event loop nor the core should stand still for
-_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
-_TYPES = (
-    "",
-    "application/json",
-    "text/plain",
-    "application/octet-stream",
-    "application/x-www-form-urlencoded",
-    *_NDJSON,
-)
-
-DROPPED_HEADER = "claxon-client-dropped"
-"""How many events a client gave up before this batch; a re-post repeats it, so it counts with the batch."""
-
 
 _PROBLEM = {"content": {"application/problem+json": {"schema": {"type": "object"}}}}
 _OPERATION: dict[str, Any] = {
@@ -87,7 +68,6 @@ class PostEvents:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._large = asyncio.Semaphore(1)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer once the good events are durable; bad ones are refused one by one."""
@@ -100,48 +80,8 @@ class PostEvents:
         await Response(said, 202, media_type="application/json")(scope, receive, send)
 
     async def _take(self, request: Request) -> str:
-        service, headers = self._service, request.headers
-        key = admit(service.keys, headers.get("authorization", ""), "ingest", address=address_of(request))
+        service = self._service
+        key = admit(service.keys, request.headers.get("authorization", ""), "ingest", address=address_of(request))
         received_at = service.clock()
         refuse_when_busy(service)
-        kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in _TYPES:
-            raise Problem(415, f"Content-Type: {kind}: send application/json or application/x-ndjson")
-        body = await read_body(request)
-        posted = await self._read(
-            body, headers.get("content-encoding", ""), ndjson=kind in _NDJSON, received_at=received_at, app=app_of(key)
-        )
-        return await take(
-            service,
-            posted,
-            key=key,
-            received_at=received_at,
-            idempotency=headers.get("idempotency-key"),
-            client_dropped=_client_dropped(headers.get(DROPPED_HEADER, "")),
-        )
-
-    async def _read(self, body: bytes, encoding: str, *, ndjson: bool, received_at: float, app: str) -> Posted | Batch:
-        try:
-            if len(body) <= _LARGE:
-                try:
-                    plain = expand(body, encoding, most=_LARGE)
-                    return Posted(plain, event_log.stored_from(body, plain), ndjson)
-                except BodyTooLarge:
-                    pass
-            # One at a time: each may take a few hundred megabytes of memory, and nobody else may wait for it.
-            async with self._large:
-                return await asyncio.to_thread(
-                    _decoded, body, encoding, ndjson=ndjson, received_at=received_at, app=app
-                )
-        except BadBody as fault:
-            raise body_problem(fault) from fault
-
-
-def _decoded(body: bytes, encoding: str, *, ndjson: bool, received_at: float, app: str) -> Batch:
-    batch = decode(expand(body, encoding), ndjson=ndjson, received_at=received_at, app=app)
-    batch.stored = event_log.compress(batch.body)
-    return batch
-
-
-def _client_dropped(said: str) -> int:
-    return int(said) if said.isdecimal() and said.isascii() and len(said) < 12 else 0
+        return await take_body(request, key=key, received_at=received_at)

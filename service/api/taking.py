@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from claxon.event import DEFAULT_APP
 
 from alerts.config import KeyConfig
 
-from ..decoding import BadBody, Batch, BodyTooLarge, UnknownEncoding, decode
+from ..decoding import Batch, decode
 from ..keys.only_app import keep_to_app
-from ..work import Ingest, NoneGood, Posted
+from ..work import Ingest, NoneGood, Posted, Taken
 from .auth import wait
 from .problems import Problem
 
@@ -42,60 +42,72 @@ def refuse_when_busy(service: Service) -> None:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
 
 
+class Told(NamedTuple):
+    """What a sender says of a batch beside its events.
+
+    Attributes:
+        idempotency: Makes a re-post harmless: it gets the first answer.
+        client_dropped: Events that it gave up before.
+    """
+
+    idempotency: str | None = None
+    client_dropped: int = 0
+
+
+NOTHING = Told()
+
+
 async def take(
-    service: Service,
-    batch: Batch | Posted,
-    *,
-    key: KeyConfig | None,
-    received_at: float,
-    idempotency: str | None = None,
-    client_dropped: int = 0,
+    service: Service, batch: Batch, told: Told = NOTHING, *, key: KeyConfig | None, received_at: float
 ) -> str:
     """Return the answer, JSON of `accepted` and `rejected`, once the good events are durable.
 
     Args:
         service: Whose log.
-        batch: Decoded, or a body of the event format.
+        batch: What was posted.
+        told: What else its sender says.
         key: With which it was sent.
         received_at: When it arrived, Unix seconds.
-        idempotency: Makes a re-post harmless: it gets the first answer.
-        client_dropped: Events that the sender gave up before this batch.
 
     Raises:
-        Problem: 400 when none is good; 403 when none is of the key's app; 413 when there are too many; 429 when the
-            key posts too many; 507 on a full disk, 503 on other faults of it.
+        Problem: 400 when none is good; 403 when none is of the key's app; 429 when the key posts too many; 507 on a
+            full disk, 503 on other faults of it.
     """
-    if isinstance(batch, Batch) and not batch.events:
-        raise _none_good(service, batch)
+    if not batch.events:
+        raise none_good(batch, 400)
+    try:
+        taken = await submit(service, batch, told, key=key, received_at=received_at)
+    except NoneGood as fault:
+        raise none_good(fault.batch, fault.status) from fault
+    return taken.answer
+
+
+async def submit(
+    service: Service, batch: Batch | Posted, told: Told, *, key: KeyConfig | None, received_at: float
+) -> Taken:
+    """Return what became of a batch, or of a body that the core decodes, once the good events are durable.
+
+    Raises:
+        Problem: As `take` does, but for 400.
+        BadBody, NoneGood, NotPlain: Of a body.
+    """
     if key is not None and (key.only_app or key.events_per_second):
         batch = _kept_within_limits(service, batch, key, received_at)
     work = Ingest(
         batch=batch,
         received_at=received_at,
         app=app_of(key),
-        key=f"{key.name if key is not None else ''}\0{idempotency[:200]}" if idempotency else None,
-        client_dropped=client_dropped,
+        key=f"{key.name if key is not None else ''}\0{told.idempotency[:200]}" if told.idempotency else None,
+        client_dropped=told.client_dropped,
     )
     try:
-        taken = await asyncio.wrap_future(service.core.ingest(work))
+        return await asyncio.wrap_future(service.core.ingest(work))
     except sqlite3.Error as fault:
         raise _storage_problem(fault) from fault
-    except NoneGood as fault:
-        raise _none_good(service, fault.batch) from fault
-    except BadBody as fault:
-        raise body_problem(fault) from fault
-    service.intake.took(taken.batch)
-    return taken.answer
 
 
-def body_problem(fault: BadBody) -> Problem:
-    """Return the answer to a body of which nothing can be read."""
-    status = {BodyTooLarge: 413, UnknownEncoding: 415}.get(type(fault), 400)
-    return Problem(status, str(fault))
-
-
-def _none_good(service: Service, batch: Batch, *, status: int = 400) -> Problem:
-    service.intake.took(batch)
+def none_good(batch: Batch, status: int) -> Problem:
+    """Return the answer to a batch without one good event."""
     said = batch.refusals[0].error if batch.refusals else "body: no event"
     return Problem(status, said, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)})
 
@@ -103,15 +115,12 @@ def _none_good(service: Service, batch: Batch, *, status: int = 400) -> Problem:
 def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig, at: float) -> Batch:
     """Return what a key may post of a batch."""
     if isinstance(batch, Posted):
-        try:
-            batch = decode(batch.body, ndjson=batch.ndjson, received_at=at, app=app_of(key))
-        except BadBody as fault:
-            raise body_problem(fault) from fault
+        batch = decode(batch.body, ndjson=batch.ndjson, received_at=at, app=app_of(key))
         if not batch.events:
-            raise _none_good(service, batch)
+            raise NoneGood(batch)
     keep_to_app(batch, key)
     if not batch.events:
-        raise _none_good(service, batch, status=403)
+        raise NoneGood(batch, 403)
     if wait_s := service.keys.spend(key, len(batch.events), at):
         limit = f"over {key.events_per_second:g} events a second"
         raise wait(f"key {key.name!r}: {limit}: send these again after {wait_s:.1f} s", wait_s)

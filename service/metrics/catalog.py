@@ -151,7 +151,10 @@ _ALERTS = Chapter(
 
 _INGEST = Chapter(
     title="What comes in",
-    about="Counted since the process started. Without labels.",
+    about=(
+        "Counted since the process started. Labels are closed sets, all there from 0: the reasons of "
+        "[/v1/rejects](rejects.md), and why a connection was ended before its time."
+    ),
     metrics=(
         Metric(
             name="claxon_ingest_requests_total",
@@ -177,6 +180,39 @@ _INGEST = Chapter(
             name="claxon_ingest_rejected_events_total",
             help="Events refused; the sender was told why.",
             read=one(lambda sample: sample.intake.rejected),
+        ),
+        Metric(
+            name="claxon_ingest_rejects_total",
+            help="Events and whole bodies refused, by class of reason.",
+            labels=("reason",),
+            read=lambda sample: named(sample.intake.reasons),
+        ),
+        Metric(
+            name="claxon_ingest_refused_bodies_total",
+            help="Bodies of events of which nothing could be read: 400, 413 or 415.",
+            read=one(lambda sample: sample.intake.refused_bodies),
+        ),
+        Metric(
+            name="claxon_ingest_unkept_rejects_total",
+            help="Of what was refused, what /v1/rejects does not show, for there was too much at a time.",
+            read=one(lambda sample: sample.intake.unkept),
+        ),
+        Metric(
+            name="claxon_ingest_over_budget_total",
+            help="Requests answered 503, for too many bytes of bodies were held.",
+            read=one(lambda sample: sample.intake.too_much),
+        ),
+        Metric(
+            name="claxon_connections",
+            help="Connections that are open.",
+            read=one(lambda sample: sample.intake.connections),
+        ),
+        Metric(
+            name="claxon_connections_ended_total",
+            help="Connections ended before their time: slow_headers, slow_body, slow_reader, idle, too_many, "
+            "large_headers or malformed.",
+            labels=("reason",),
+            read=lambda sample: named(sample.intake.ended),
         ),
         Metric(
             name="claxon_ingest_dropped_fields_total",

@@ -136,7 +136,7 @@ def take(
         overflowed=engine.state.overflowed,
         tally=copy.deepcopy(core.tally),
         reloads=copy.copy(reloads),
-        intake=copy.copy(intake),
+        intake=copy.deepcopy(intake),
         waiting=core.waiting,
         lag_s=lag_s if isfinite(lag_s) else None,
         notifications=_notifications(deliverer),

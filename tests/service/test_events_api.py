@@ -101,7 +101,7 @@ def test_a_batch_without_a_good_event_is_a_400_that_names_each(claxon: Running) 
         (b"{", {}, 400, "event: {: not valid JSON"),
         (b"[1,", {}, 400, "body: not valid JSON"),
         (b"[" * 100_000, {}, 400, "body: not valid JSON"),
-        (b"\xff\xfe[", {}, 400, "not valid JSON"),
+        (b"\xff\xfe[", {}, 400, "body: UTF-16 or UTF-32, or not text: send UTF-8"),
         (b"not gzip", {"Content_Encoding": "gzip"}, 400, "body: not valid gzip"),
         (gzip.compress(b"[]", mtime=0)[:-4], {"Content_Encoding": "gzip"}, 400, "end too early"),
         (b"not zstd", {"Content_Encoding": "zstd"}, 400, "body: not valid zstd"),

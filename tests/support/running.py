@@ -22,6 +22,7 @@ from service.app import Service
 from service.config_file import load_config
 from service.serve import bind, make_server
 from service.settings import Settings
+from service.slow_senders import Limits
 
 Answer = tuple[int, Any, Mapping[str, str]]
 
@@ -72,6 +73,7 @@ class Running(Client):
         config: str | None = None,
         rules: Iterable[Rule] | None = None,
         keys: tuple[KeyConfig, ...] = (),
+        patience: Limits | None = None,
     ) -> None:
         path = None
         if config is not None:
@@ -81,6 +83,7 @@ class Running(Client):
         settings = Settings(port=listener.getsockname()[1], data=folder / "data", config=path)
         loaded = load_config(path)
         self.service = Service(settings, loaded, rules=rules)
+        self.service.patience = patience or self.service.patience
         self.url = settings.url
         self._server = make_server(self.service, keys + loaded.config.keys)
         self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listener]})
