@@ -26,6 +26,8 @@ from .api import alerts as alerts_api
 from .api import audit as audit_api
 from .api import drill as drill_api
 from .api import keys as keys_api
+from .api import loki as loki_api
+from .api import otlp as otlp_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
 from .api import previews as previews_api
@@ -296,6 +298,8 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
     parts = (
+        otlp_api,
+        loki_api,
         alerts_api,
         drill_api,
         status_api,

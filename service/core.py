@@ -28,6 +28,7 @@ from . import clock as clocks
 from .cadence import Cadence
 from .clock import ClockWatch, Jump
 from .log_writer import LogWriter, Row
+from .overlap import Overlap
 from .restart import NOTHING, CoreState, Restart, remember_told
 from .rule_texts import hashed_texts, to_text
 from .storage import event_log, ledger, outbox, remembered, snapshots, state
@@ -76,6 +77,7 @@ class Core:
         self._rules = tuple(rules)
         self.engine = Engine(self._rules)
         self.tally = Tally()
+        self.overlap = Overlap(connection)
         # Called with the integrations for which there is something; None: perhaps for any.
         self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
         # Also those that are gone: their alerts end after them.
@@ -89,7 +91,7 @@ class Core:
         self._thread = threading.Thread(target=self._run, name="claxon-core", daemon=True)
         self._offset = NOTHING
         self._open = Uncommitted()
-        self._writer = LogWriter(connection, self.tally)
+        self._writer = LogWriter(connection, self.tally, self.overlap)
         # In the log, and not evaluated yet.
         self._logged: list[Row] = []
         self._bytes_given = self._bytes_taken = 0

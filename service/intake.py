@@ -30,6 +30,8 @@ class Intake:
         too_much: Requests refused, as too many bytes of bodies were held.
         connections: Open now.
         ended: Connections that were ended before their time, by reason.
+        not_ours: Spans, records and lines that are no calls to Claude.
+        twins: Spans that told of a call of which another one of the same body tells more.
     """
 
     requests: int = 0
@@ -41,6 +43,13 @@ class Intake:
     too_much: int = 0
     connections: int = 0
     ended: Counter[str] = field(default_factory=Counter)
+    not_ours: int = 0
+    twins: int = 0
+
+    def saw(self, *, not_ours: int = 0, twins: int = 0) -> None:
+        """Count what of a body was left out without being refused."""
+        self.not_ours += not_ours
+        self.twins += twins
 
     def took(self, batch: Batch) -> None:
         """Count one body."""

@@ -15,7 +15,8 @@ import msgspec
 from claxon.event import Event
 
 from .decoding import BadBody, Batch, decode, decode_fast
-from .storage import event_log, failures
+from .overlap import Overlap
+from .storage import claims, event_log, failures
 from .storage.database import Transaction
 from .storage.event_log import LoggedBatch
 from .work import Ingest, NoneGood, NotPlain, Posted, Taken, Tally
@@ -51,10 +52,17 @@ class _Decoded:
 class LogWriter:
     """Writes groups of batches, one after another, each as one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, tally: Tally) -> None:
-        """Write by a connection, which nobody else uses between a `write` and its end, and count."""
+    def __init__(self, connection: sqlite3.Connection, tally: Tally, overlap: Overlap) -> None:
+        """Take the parts over.
+
+        Args:
+            connection: Nobody else uses it between a `write` and its end.
+            tally: What is counted.
+            overlap: What posted events are known by.
+        """
         self._connection = connection
         self._tally = tally
+        self._overlap = overlap
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="claxon-commit")
         self._committing: Future[bool] | None = None
 
@@ -181,19 +189,18 @@ class LogWriter:
 
     def _new_events(self, batch: Batch, now: float) -> tuple[list[Event], list[int]]:
         """Return the events that no earlier batch held, and the places of the others."""
-        events, claims = batch.events, batch.claims
-        named = {i: events[i] for i in batch.others if events[i].event_id is not None} if batch.others else {}
-        if not named and not claims:
-            return events, []
+        events = batch.events
+        known_by = batch.claims or self._overlap.names_of(events, now)
+        named = {i: f"{events[i].app}\0{name}" for i in batch.others if (name := events[i].event_id) is not None}
         skip = []
-        for i in sorted({*named, *claims}):
-            names = claims.get(i, ())
-            if i in named:
-                names = (f"{events[i].app}\0{events[i].event_id}", *names)
-            if not event_log.claim(self._connection, names, now):
+        for i in sorted({*named, *known_by}):
+            names = known_by.get(i, ())
+            if not claims.claim(self._connection, (*names, named[i]) if i in named else names, now):
                 skip.append(i)
+        if not skip:
+            return events, skip
         left_out = set(skip)
-        return ([event for i, event in enumerate(events) if i not in left_out] if skip else events), skip
+        return [event for i, event in enumerate(events) if i not in left_out], skip
 
 
 def _decode(work: Ingest) -> _Decoded | None:

@@ -18,7 +18,7 @@ from .dispatch import Dispatch
 from .receivers import Receiver
 from .receivers.pagerduty import PagerDutyReceiver
 from .receivers.pagerduty_webhook import Kind, Seen, parse, verify
-from .storage import event_log
+from .storage import claims
 from .storage.database import Transaction
 from .storage.told_alerts import told_alerts
 from .targets import receiver_of
@@ -98,7 +98,7 @@ class PagerDutySync:
 
     def _do(self, targets: tuple[str, ...], seen: Seen) -> None:
         connection, name = self._core.connection, f"pagerduty\0{seen.event_id}"
-        if event_log.knows_event_id(connection, name):
+        if claims.knows(connection, name):
             return
         by = f"{_BY}{seen.by or _SOMEBODY}"
         change = self._acknowledge if seen.kind is Kind.ACKNOWLEDGED else self._unacknowledge
@@ -109,7 +109,7 @@ class PagerDutySync:
             self._remember(seen)
         # Noted when it is done: after a crash in between PagerDuty's next try finds it undone.
         with Transaction(connection):
-            event_log.claim(connection, [name], self._dispatch.now + REMEMBER_MORE_S)
+            claims.claim(connection, [name], self._dispatch.now + REMEMBER_MORE_S)
         _log.info("pagerduty.told", kind=seen.kind.value, dedup_key=seen.dedup_key, late=late, alerts=len(changed))
 
     def _is_late(self, seen: Seen) -> bool:

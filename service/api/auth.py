@@ -20,7 +20,7 @@ from ..audit import Actor
 from ..keys.in_force import Denied, Keys, Why
 from .problems import Problem, problem_response
 
-__all__ = ["Keys", "SameOrigin", "actor_of", "address_of", "admit", "require", "wait"]
+__all__ = ["Keys", "SameOrigin", "actor_of", "address_of", "admit", "admitted", "require", "wait"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -72,10 +72,15 @@ def require(scope: str) -> Callable[[Request], Coroutine[Any, Any, KeyConfig | N
 
     # In the event loop, where the limits are counted: it waits for nothing.
     async def check(request: Request) -> KeyConfig | None:
-        keys: Keys = request.app.state.keys
-        return admit(keys, request.headers.get("authorization", ""), scope, address=address_of(request))
+        return admitted(request, scope)
 
     return check
+
+
+def admitted(request: Request, scope: str) -> KeyConfig | None:
+    """Return the key of a request that may do what needs a scope, as `admit` does."""
+    keys: Keys = request.app.state.keys
+    return admit(keys, request.headers.get("authorization", ""), scope, address=address_of(request))
 
 
 def actor_of(request: Request, key: KeyConfig | None, *, via: str = "api") -> Actor:

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from fastapi import Request
 
@@ -23,6 +24,9 @@ from .taking import Told, app_of, none_good, submit, take
 if TYPE_CHECKING:
     from ..app import Service
 
+T = TypeVar("T")
+
+_SMALL = 64 * 1024  # bytes of a body of another format that are read on the event loop
 _NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
 _TYPES = (
     "",
@@ -87,6 +91,22 @@ async def receive_body(request: Request, *, key: KeyConfig | None) -> bytes:
         raise
 
 
+async def read_body_as(request: Request, body: bytes, read: Callable[[], T], *, key: KeyConfig | None) -> T:
+    """Return what a body holds in another format, read beside the event loop where that may take long.
+
+    Raises:
+        Problem: 400, 413, 415: nothing of it can be read; it is counted and kept.
+    """
+    service: Service = request.app.state.service
+    # A small body may hold a large one.
+    apart = len(body) > _SMALL or "content-encoding" in request.headers
+    try:
+        return await service.bodies.apart(read) if apart else read()
+    except BadBody as fault:
+        note_body(request, fault, key=key, size=len(body))
+        raise Problem(_status(fault), str(fault)) from fault
+
+
 async def _read(service: Service, request: Request, body: bytes, received_at: float, app: str) -> Posted | Batch:
     """Return the text of a body, for the core to decode, or what it holds where that may take long."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -138,7 +158,7 @@ def note_batch(request: Request, batch: Batch, *, key: KeyConfig | None) -> None
 
 
 def note_body(request: Request, fault: BadBody, *, key: KeyConfig | None, size: int | None) -> None:
-    """Count and keep a body of which nothing could be read. Every way in calls this, or `take_body`."""
+    """Count and keep a body of which nothing could be read. Every way in calls this."""
     service: Service = request.app.state.service
     service.intake.refused(fault.reason)
     service.intake.unkept += service.rejects.note([reject_of_body(fault, size=size)], **_sender(request, key))

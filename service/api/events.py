@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request, Response
 from starlette.routing import Route
 
-from .auth import Receive, Scope, Send, address_of, admit
+from .auth import Receive, Scope, Send, admitted
 from .batches import take_body
 from .problems import Problem, problem_response
 from .taking import refuse_when_busy
@@ -81,7 +81,7 @@ class PostEvents:
 
     async def _take(self, request: Request) -> str:
         service = self._service
-        key = admit(service.keys, request.headers.get("authorization", ""), "ingest", address=address_of(request))
+        key = admitted(request, "ingest")
         received_at = service.clock()
         refuse_when_busy(service)
         return await take_body(request, key=key, received_at=received_at)

@@ -45,6 +45,8 @@ USAGE = {
 
 STREAMED_OUTPUT_TOKENS = 12
 
+FIRST_ID = "msg_01fake"
+
 LIMITS = {"requests": 50, "input-tokens": 30_000, "output-tokens": 8_000, "tokens": 38_000}
 
 
@@ -59,14 +61,14 @@ def error_body(status: int, request_id: str, *, kind: str | None, code: str | No
     return _json({"type": "error", "error": error, "request_id": request_id})
 
 
-def message_body(model: str, *, refusal: bool = False) -> bytes:
+def message_body(model: str, *, refusal: bool = False, message_id: str = FIRST_ID) -> bytes:
     """Return the JSON of a message; of a refusal, which is a success too."""
-    return _json(_message(model, refusal=refusal))
+    return _json(_message(model, refusal=refusal, message_id=message_id))
 
 
-def _message(model: str, *, refusal: bool) -> dict[str, Any]:
+def _message(model: str, *, refusal: bool, message_id: str) -> dict[str, Any]:
     return {
-        "id": "msg_01fake",
+        "id": message_id,
         "type": "message",
         "role": "assistant",
         "model": model,
@@ -77,9 +79,9 @@ def _message(model: str, *, refusal: bool) -> dict[str, Any]:
     }
 
 
-def stream_events(model: str, *, refusal: bool = False) -> Iterator[dict[str, Any]]:
+def stream_events(model: str, *, refusal: bool = False, message_id: str = FIRST_ID) -> Iterator[dict[str, Any]]:
     """Yield the events of one streamed message; the fifth is the second piece of text."""
-    message = _message(model, refusal=refusal)
+    message = _message(model, refusal=refusal, message_id=message_id)
     message.update(content=[], stop_reason=None, usage={**USAGE, "output_tokens": 1})
     reason = "refusal" if refusal else "end_turn"
     yield {"type": "message_start", "message": message}

@@ -172,7 +172,7 @@ class _Exchange(BaseHTTPRequestHandler):
         elif request.stream:
             self._stream(request, step, headers)
         else:
-            self._send(200, headers, _plain_body(request, step))
+            self._send(200, headers, _plain_body(request, step, _message_id(headers)))
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)
@@ -189,7 +189,8 @@ class _Exchange(BaseHTTPRequestHandler):
         for name, value in {**headers, "content-type": kind, "transfer-encoding": "chunked"}.items():
             self.send_header(name, value)
         self.end_headers()
-        events = wire.stream_events(request.model, refusal=step.kind is Kind.REFUSAL)
+        refused, message_id = step.kind is Kind.REFUSAL, _message_id(headers)
+        events = wire.stream_events(request.model, refusal=refused, message_id=message_id)
         for number, event in enumerate(events):
             if number == STREAM_FAULT_AT and not self._goes_on(step, frame):
                 return
@@ -239,9 +240,14 @@ def _headers(step: Step, request_id: str) -> dict[str, str]:
     return headers | {name: value for name, value in named.items() if value is not None}
 
 
-def _plain_body(request: Request, step: Step) -> bytes:
+def _message_id(headers: dict[str, str]) -> str:
+    """Return the id of the message that answers a request: each has its own."""
+    return headers["request-id"].replace("req_", "msg_")
+
+
+def _plain_body(request: Request, step: Step, message_id: str) -> bytes:
     if request.path.endswith("/count_tokens"):
         return b'{"input_tokens":20}'
     if request.path == "/v1/models":
         return b'{"data":[],"has_more":false,"first_id":null,"last_id":null}'
-    return wire.message_body(request.model, refusal=step.kind is Kind.REFUSAL)
+    return wire.message_body(request.model, refusal=step.kind is Kind.REFUSAL, message_id=message_id)

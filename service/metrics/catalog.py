@@ -173,7 +173,7 @@ _INGEST = Chapter(
         ),
         Metric(
             name="claxon_ingest_duplicates_total",
-            help="Events left out, for their event_id was known.",
+            help="Events left out, for they were known: by their event_id, or as a call that was told of already.",
             read=one(lambda sample: sample.tally.duplicates),
         ),
         Metric(
@@ -218,6 +218,16 @@ _INGEST = Chapter(
             name="claxon_ingest_dropped_fields_total",
             help="Fields that no event has, left out and not stored.",
             read=one(lambda sample: sample.intake.dropped_fields),
+        ),
+        Metric(
+            name="claxon_ingest_not_ours_total",
+            help="Spans, log records and lines from OTLP or Loki's clients that are no calls to Claude; not kept.",
+            read=one(lambda sample: sample.intake.not_ours),
+        ),
+        Metric(
+            name="claxon_ingest_twins_total",
+            help="Spans that told of a call of which another one of the same request told more.",
+            read=one(lambda sample: sample.intake.twins),
         ),
         Metric(
             name="claxon_client_dropped_events_total",

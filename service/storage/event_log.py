@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -172,6 +172,17 @@ def _begins_after(connection: sqlite3.Connection, offset: int) -> bool:
     return connection.execute("SELECT 1 FROM event_log WHERE offset <= ? LIMIT 1", (offset,)).fetchone() is None
 
 
+def end(connection: sqlite3.Connection) -> int:
+    """Return the place after the newest row."""
+    return int(connection.execute("SELECT coalesce(max(offset), 0) + 1 FROM event_log").fetchone()[0])
+
+
+def before(connection: sqlite3.Connection, offset: int) -> LoggedBatch | None:
+    """Return the row before a place; None at the beginning."""
+    found = connection.execute("SELECT max(offset) FROM event_log WHERE offset < ?", (offset,)).fetchone()[0]
+    return next(read(connection, found - 1), None) if found is not None else None
+
+
 def prune(connection: sqlite3.Connection, *, before: float, up_to: int) -> int:
     """Delete the oldest rows, those observed before an instant, none after an offset; return how many went."""
     # A beginning, never rows from between: a clock that was once set back must leave no gap.
@@ -191,20 +202,6 @@ def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:
 def remember_answer(connection: sqlite3.Connection, key: str, answer: str, at: float) -> None:
     """Keep an answer for re-posts of its batch."""
     connection.execute("INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at))
-
-
-def claim(connection: sqlite3.Connection, names: Iterable[str], at: float) -> bool:
-    """Note all names of an event; return whether none was known."""
-    new = True
-    for name in names:
-        row = connection.execute("INSERT OR IGNORE INTO event_ids (id, at) VALUES (?, ?)", (name, at))
-        new &= row.rowcount == 1
-    return new
-
-
-def knows_event_id(connection: sqlite3.Connection, event_id: str) -> bool:
-    """Return whether an event id was noted."""
-    return connection.execute("SELECT 1 FROM event_ids WHERE id = ?", (event_id,)).fetchone() is not None
 
 
 def forget_ids(connection: sqlite3.Connection, before: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import re
 
 import anthropic
 import httpx2
@@ -160,11 +161,13 @@ async def test_a_page_instead_of_a_stream_is_no_success(client: anthropic.Anthro
 async def test_the_bytes_of_a_stream_pass_untouched(client: anthropic.Anthropic, events: list[Event]) -> None:
     with client.messages.with_streaming_response.create(**script("200"), stream=True) as response:
         observed = b"".join(response.iter_bytes())
-    plain = httpx2.post(
-        str(client.base_url.join("/v1/messages")), json={**ARGUMENTS, "stream": True}, timeout=5
-    ).content
+    url = str(client.base_url.join("/v1/messages"))
+    plain = httpx2.post(url, json={**ARGUMENTS, "stream": True}, timeout=5).content
 
-    assert observed == plain
+    # Each message has an id of its own.
+    ids = [re.findall(rb'"id":"(msg_\w+)"', body) for body in (observed, plain)]
+    assert [len(found) for found in ids] == [1, 1]
+    assert observed == plain.replace(ids[1][0], ids[0][0])
     assert response.http_response.elapsed.total_seconds() > 0
     assert events[0].stream_end == "complete"
 

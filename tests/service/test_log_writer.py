@@ -13,6 +13,7 @@ import pytest
 
 from service.decoding import BadBody
 from service.log_writer import LogWriter
+from service.overlap import Overlap
 from service.storage import event_log
 from service.storage.database import open_database
 from service.work import Ingest, NoneGood, Posted, Tally
@@ -36,7 +37,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def writer(connection: sqlite3.Connection) -> Iterator[LogWriter]:
-    writer = LogWriter(connection, Tally())
+    writer = LogWriter(connection, Tally(), Overlap(connection))
     yield writer
     writer.close()
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from alerts.default_rules import DEFAULT_RULES
 from alerts.evaluator import Engine
+from service.storage.claims import claim
 from service.storage.database import open_database
-from service.storage.event_log import claim
 from tests.support.events import NOON, success
 from tests.support.oracle import Moment, engine_changes
 from tests.support.random_logs import FEW, any_logs, delivered_again
