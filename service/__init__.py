@@ -1,6 +1,6 @@
 """The I/O around `alerts`. Every decision made here is one call into it.
 
-cli           serve, demo, check, keys
+cli           serve, demo, check, and those of commands/
 settings      command line and environment -> Settings
 config_file   YAML -> Config, problems with file and line
 app           composition root: builds every part, starts and stops them
@@ -10,5 +10,6 @@ core          the one thread that writes and evaluates, in order
 delivery/     outbox -> receivers
 scheduler     APScheduler: ticks, snapshots, pruning
 metrics       every claxon_* metric
+keys/         who may what; audit: who changed what; tls: the certificate
 api/          HTTP; storage/ SQLite; receivers/ webhook, PagerDuty, Slack, console
 """

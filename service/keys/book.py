@@ -266,8 +266,8 @@ def _check(asked: Asked) -> None:
     problem = name_problem(asked.name)
     if not problem and asked.scope not in SCOPES:
         problem = f"scope: {asked.scope[:40]!r}: one of {', '.join(SCOPES)}"
-    if not problem and len(asked.app) > 200:
-        problem = f"app: {asked.app[:40]}…: at most 200 characters"
+    if not problem and len(asked.app) > 64:
+        problem = f"app: {asked.app[:40]}…: at most 64 characters"
     if not problem and asked.only_app and not asked.app:
         problem = "only_app: true: for which app: name it by app"
     for name in ("events_per_second", "requests_per_second"):

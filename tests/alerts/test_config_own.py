@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, parse_config
+from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, KeyConfig, parse_config
 from alerts.matchers import parse_matchers
 
 WHO = {
@@ -114,3 +114,54 @@ def test_the_url_of_the_heartbeat_is_never_shown() -> None:
     _, problems = read(heartbeat={"url": "htps://hc.example/0b6f2b1c"})
 
     assert "0b6f2b1c" not in str(problems)
+
+
+# ── keys ──────────────────────────────────────────────────────────────────────
+
+KEY = {"name": "ci", "scope": "ingest", "sha256": "a" * 64}
+
+
+def test_what_a_key_may_is_read() -> None:
+    limits = {"app": "shop", "only_app": True, "events_per_second": 500, "requests_per_second": 0.5, "burst": "1m"}
+    config, problems = read(keys=[KEY | limits, KEY | {"name": "me", "sha256": "b" * 64}])
+
+    assert problems == []
+    assert config.keys == (
+        KeyConfig(
+            name="ci",
+            scope="ingest",
+            sha256="a" * 64,
+            app="shop",
+            only_app=True,
+            events_per_second=500.0,
+            requests_per_second=0.5,
+            burst_s=60.0,
+        ),
+        KeyConfig(name="me", scope="ingest", sha256="b" * 64),
+    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"only_app": True}, "keys[0].only_app: true: for which app: write app: followed by its name"),
+        ({"events_per_second": 0}, "keys[0].events_per_second: 0: a number over 0 and at most 1e+09, or leave it out"),
+        ({"requests_per_second": True}, "keys[0].requests_per_second: True: a number over 0 and at most 1e+09"),
+        ({"events_per_second": "many"}, "keys[0].events_per_second: 'many': a number over 0"),
+        ({"burst": "0s"}, "keys[0].burst: '0s': must be more than 0"),
+        ({"rate": 1}, "keys[0].rate: not a setting: one of name, scope, sha256, app, only_app"),
+    ],
+)
+def test_what_a_key_cannot_be_says_why(wrong: dict[str, Any], said: str) -> None:
+    problems = read(keys=[KEY | wrong])[1]
+
+    assert [problem[: len(said)] for problem in problems] == [said]
+
+
+def test_two_keys_of_one_name_or_one_hash_are_refused() -> None:
+    problems = read(keys=[KEY, KEY])[1]
+
+    assert problems == [
+        "keys[1].name: 'ci': named twice: a key is known by its name: choose another",
+        "keys[1].sha256: the same key twice: keep one",
+    ]

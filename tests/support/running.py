@@ -167,6 +167,14 @@ class Process(Client):
             return False
 
 
+def refused_start(*arguments: str, environment: Mapping[str, str] | None = None) -> str:
+    """Return what a `claxon serve` says that does not start, for it was asked wrongly."""
+    command = [sys.executable, "-m", "service", "serve", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, env=environment)
+    assert done.returncode == 2, done
+    return done.stderr
+
+
 def until(seen: Callable[[], Any], seconds: float) -> bool:
     """Wait, at most so long, until something is seen; return whether it was."""
     end = time.monotonic() + seconds
