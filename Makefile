@@ -3,11 +3,12 @@ PYTHON  ?= python3.11
 VENV    := .venv
 BIN     := $(VENV)/bin
 MUTANTS := .venv-mutation
+FUZZERS := .venv-fuzz
 ARGS    ?=
 JOBS    ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check coverage mutation bench dashboards lock clean
+.PHONY: help install serve demo test check coverage mutation fuzz bench dashboards lock clean
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +55,17 @@ mutation: $(MUTANTS)/.installed  ## Break four files of alerts/ in 700 ways; the
 	CI=true PYTHONPATH=$(CURDIR)/client $(MUTANTS)/bin/python -m mutmut run --max-children 1
 	$(MUTANTS)/bin/python -m tests.support.mutation
 
+$(FUZZERS)/.installed: requirements.lock pyproject.toml
+	test -x $(FUZZERS)/bin/python || $(PYTHON) -m venv $(FUZZERS)
+	$(FUZZERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(FUZZERS)/bin/python -m pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(FUZZERS)/bin/python -m pip install --quiet --disable-pip-version-check --group fuzz
+	touch $@
+
+fuzz: $(FUZZERS)/.installed  ## Fuzz decoders and API, ten minutes each of three
+	for what in decoders coverage openapi; do \
+	  PYTHONPATH=$(CURDIR)/client:$(CURDIR) $(FUZZERS)/bin/python -m tests.fuzz $$what $(ARGS) || exit 1; done
+
 bench: install  ## Measure what the README states
 	$(BIN)/python -m benchmarks $(ARGS)
 
@@ -67,4 +79,4 @@ lock:  ## Renew the lock files (needs uv)
 	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise -c requirements.lock -o requirements-runtime.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(MUTANTS) mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

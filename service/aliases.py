@@ -47,7 +47,7 @@ def _instant(value: Any) -> Any:
         return _spaced(value)
     for low, unit in ((1e9, 1.0), (1e12, 1e3), (1e15, 1e6), (1e18, 1e9)):
         if low <= value < low * 10:
-            return value / unit
+            return round(value / unit, 6)
     raise _Unclear
 
 

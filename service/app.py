@@ -37,6 +37,7 @@ from .api import status as status_api
 from .api.auth import SameOrigin
 from .api.bodies import Budget
 from .api.events import install_events
+from .api.openapi import describe
 from .api.problems import install_problems
 from .api.v2 import router as api_v2
 from .audit import HANGUP, Actor
@@ -316,4 +317,5 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         app.include_router(router)
     install_events(app, service)
     page_api.mount_static(app)
+    describe(app)
     return app

@@ -224,6 +224,6 @@ def _batch_of(posted: Posted, work: Ingest) -> Batch:
     if len(posted.body) > _SLOW:
         raise NotPlain
     batch = decode(posted.body, ndjson=posted.ndjson, received_at=work.received_at, app=work.app)
-    if not batch.events:
+    if batch.refusals and not batch.events:
         raise NoneGood(batch)
     return batch

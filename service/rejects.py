@@ -92,7 +92,7 @@ def reject_of(index: int, fault: EventError, fields: Mapping[str, Any]) -> Rejec
     return Reject(
         index=index,
         reason=reason_of(fault).value,
-        error=f"{fault.field[:80]}: {_harmless(fault)}: {fault.remedy}"[:_MOST_ERROR],
+        error=f"{_field(fault)}: {_harmless(fault)}: {fault.remedy}"[:_MOST_ERROR],
         app=shown(app) if isinstance(app, str) else "",
         fields={name: _kept(value) for name, value in fields.items()},
     )
@@ -101,6 +101,11 @@ def reject_of(index: int, fault: EventError, fields: Mapping[str, Any]) -> Rejec
 def reject_of_body(fault: BadBody, *, size: int | None) -> Reject:
     """Return what is kept of a body of which nothing could be read; its text says where and why, and quotes nothing."""
     return Reject(reason=fault.reason.value, error=shown(str(fault), limit=_MOST_ERROR), size=size)
+
+
+def _field(fault: EventError) -> str:
+    """Return the field of an error without the name of an attribute, which is the sender's own."""
+    return "attributes" if fault.field.startswith("attributes") else fault.field[:80]
 
 
 def _harmless(fault: EventError) -> str:

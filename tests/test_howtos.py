@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from service.cli import main
 from tests.support.repository import ROOT
@@ -63,3 +64,13 @@ def test_every_expectation_and_every_word_of_an_event_is_on_the_page() -> None:
     }
 
     assert {word for word in words if f"`{word}" not in TEST_RULES and f"{word}:" not in TEST_RULES} == set()
+
+
+@pytest.mark.parametrize("shipper", ["fluent-bit", "vector"])
+def test_the_configuration_of_a_log_shipper_is_whole(shipper: str) -> None:
+    """Their programs are not here; what Claxon must do for them is in tests/service/test_aliases.py."""
+    page = (ROOT / f"docs/howto/{shipper}.md").read_text("utf-8")
+
+    config = yaml.safe_load(blocks(page, "yaml")[0])
+    assert "/v1/events" in str(config)
+    assert "CLAXON_INGEST_KEY" in str(config)

@@ -268,6 +268,8 @@ def _instant(time: datetime | float | None, received_at: float) -> float:
     if time is None:
         return received_at
     at = float(time) if isinstance(time, (float, int)) else time.timestamp()
+    if at < 0:
+        raise EventError("time", _time_text(time), "1970 or later")
     if at > received_at + MAX_AHEAD_S:
         remedy = "at most 5 minutes ahead of the receiver's clock"
         if at > 1e11:

@@ -10,10 +10,12 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
+from claxon.event import shown
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +57,12 @@ def problem_response(problem: Problem) -> JSONResponse:
     return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
+def query_problem(fault: RequestValidationError) -> Problem:
+    """Return the problem of a query, or of a path, that is not as it should be."""
+    said = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in fault.errors())
+    return Problem(422, shown(said, limit=1000))
+
+
 def install_problems(app: FastAPI) -> None:
     """Have every error of an app answered as problem+json."""
 
@@ -68,8 +76,12 @@ def install_problems(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def _query(_: Request, fault: RequestValidationError) -> JSONResponse:
-        said = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in fault.errors())
-        return problem_response(Problem(422, said))
+        return problem_response(query_problem(fault))
+
+    @app.exception_handler(ClientDisconnect)
+    async def _gone(_: Request, __: ClientDisconnect) -> JSONResponse:
+        # Nobody reads this.
+        return problem_response(Problem(400, "body: not complete: the sender hung up"))
 
     @app.exception_handler(Exception)
     async def _fault(request: Request, fault: Exception) -> JSONResponse:

@@ -20,6 +20,7 @@ from .problems import Problem
 router = APIRouter(tags=["status"])
 
 
+@router.head("/-/healthy", include_in_schema=False)
 @router.get("/-/healthy", summary="200 while the process works")
 async def healthy(request: Request) -> Response:
     """Answer 503 when a part has died: then a restart helps."""
@@ -29,6 +30,7 @@ async def healthy(request: Request) -> Response:
     return Response("ok\n", media_type="text/plain")
 
 
+@router.head("/-/ready", include_in_schema=False)
 @router.get("/-/ready", summary="200 once events are taken")
 async def ready(request: Request) -> Response:
     """Answer 503 when the core does not answer within a second."""

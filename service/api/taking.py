@@ -73,7 +73,7 @@ async def take(
         Problem: 400 when none is good; 403 when none is of the key's app; 429 when the key posts too many; 507 on a
             full disk, 503 on other faults of it.
     """
-    if not batch.events:
+    if batch.refusals and not batch.events:
         raise none_good(batch, 400)
     try:
         taken = await submit(service, batch, told, key=key, received_at=received_at)
@@ -108,18 +108,19 @@ async def submit(
 
 def none_good(batch: Batch, status: int) -> Problem:
     """Return the answer to a batch without one good event."""
-    said = batch.refusals[0].error if batch.refusals else "body: no event"
-    return Problem(status, said, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)})
+    return Problem(
+        status, batch.refusals[0].error, more={"accepted": 0, "rejected": msgspec.to_builtins(batch.refusals)}
+    )
 
 
 def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig, at: float) -> Batch:
     """Return what a key may post of a batch."""
     if isinstance(batch, Posted):
         batch = decode(batch.body, ndjson=batch.ndjson, received_at=at, app=app_of(key))
-        if not batch.events:
+        if batch.refusals and not batch.events:
             raise NoneGood(batch)
     keep_to_app(batch, key)
-    if not batch.events:
+    if batch.refusals and not batch.events:
         raise NoneGood(batch, 403)
     if wait_s := service.keys.spend(key, len(batch.events), at):
         limit = f"over {key.events_per_second:g} events a second"

@@ -23,7 +23,9 @@ def add(connection: sqlite3.Connection, rows: Iterable[tuple[float, str, str]], 
         total += len(row.encode())
         values.append((number, at, app, total, row))
     connection.executemany("INSERT INTO rejects (id, at, app, total, row) VALUES (?, ?, ?, ?, ?)", values)
-    connection.execute("DELETE FROM rejects WHERE id <= ? OR total <= ?", (number - MAX_ROWS, total - MAX_BYTES))
+    connection.execute("DELETE FROM rejects WHERE id <= ?", (number - MAX_ROWS,))
+    # What begins before the newest 2 MiB.
+    connection.execute("DELETE FROM rejects WHERE total - length(CAST(row AS BLOB)) < ?", (total - MAX_BYTES,))
     connection.execute("DELETE FROM rejects WHERE at < ?", (now - MAX_AGE_S,))
 
 

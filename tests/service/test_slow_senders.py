@@ -267,3 +267,8 @@ def test_what_hung_is_seen_in_the_metrics(claxon: Running) -> None:
     found = claxon.get("/metrics")
     assert 'claxon_connections_ended_total{reason="slow_headers"}' in found
     assert "claxon_connections 1.0" in found or "claxon_connections 2.0" in found
+
+
+@pytest.mark.parametrize("path", ["/-/ready", "/-/healthy"])
+def test_the_health_check_of_a_log_shipper_is_answered(claxon: Running, path: str) -> None:
+    assert claxon.request("HEAD", path)[0] == 200

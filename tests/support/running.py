@@ -142,6 +142,12 @@ class Process(Client):
         if not until(self._ready, 30):
             raise AssertionError(self.log.read_text())
 
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        assert self._process is not None
+        return self._process.pid
+
     def signal(self, sign: int) -> None:
         """Send a signal to this process, which goes on."""
         assert self._process is not None

@@ -11,10 +11,12 @@ from typing import Any
 import msgspec
 import structlog
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
-from ..problems import Problem
+from ..problems import Problem, query_problem
 
 _log = structlog.get_logger(__name__)
 
@@ -48,6 +50,10 @@ class V2Route(APIRoute):
                 return await handle(request)
             except Problem as fault:
                 return refusal(fault)
+            except RequestValidationError as fault:
+                return refusal(query_problem(fault))
+            except ClientDisconnect:
+                return refusal(Problem(400, "body: not complete: the sender hung up"))
             except HTTPException as fault:
                 return refusal(Problem(fault.status_code, str(fault.detail), headers=fault.headers))
             except Exception as fault:  # noqa: BLE001 — whatever it is, it is answered

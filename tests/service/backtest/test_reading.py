@@ -136,7 +136,7 @@ def test_a_time_in_words_is_the_same_instant(tmp_path: Path) -> None:
 # ── what is refused ───────────────────────────────────────────────────────────
 
 BAD = {
-    b"{": "log:2: event: {: not valid JSON: Input data was truncated",
+    b"{": "log:2: event: {: not valid JSON: it ends too early, or holds half a surrogate pair",
     b"7": "log:2: event: 7: a JSON object",
     b'{"time": 5}': "log:2: model: missing: a string of 1 to 128 characters; it is required",
     b'{"model": "m", "time": 5, "tokens": -1}': "log:2: tokens: -1: an integer from 0: the tokens requested",
