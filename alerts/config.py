@@ -12,6 +12,7 @@ from .config_own import (
     read_fallback,
     read_heartbeat,
     read_keys,
+    read_retention,
     read_rule_files,
     read_silence_max_s,
 )
@@ -26,6 +27,7 @@ from .config_records import (
     HeartbeatConfig,
     KeyConfig,
     ReceiverConfig,
+    RetentionConfig,
 )
 from .config_routes import Named, read_inhibit_rules, read_route
 from .problems import Path, Problem
@@ -42,6 +44,7 @@ __all__ = [
     "Path",
     "Problem",
     "ReceiverConfig",
+    "RetentionConfig",
     "parse_config",
 ]
 
@@ -61,6 +64,7 @@ SETTINGS = (
     "acknowledgement",
     "silences",
     "escalations",
+    "retention",
 )
 """What a configuration file may have."""
 
@@ -113,6 +117,7 @@ def _config(reading: Reading, top: Entry, kinds: tuple[str, ...]) -> Config:
         ack_expires_s=read_ack_expires_s(reading, top.get("acknowledgement")),
         silence_max_s=read_silence_max_s(reading, top.get("silences")),
         heartbeat=read_heartbeat(reading, top.get("heartbeat")),
+        retention=read_retention(reading, top.get("retention")),
     )
 
 

@@ -12,15 +12,22 @@ from .config_records import (
     ACK_EXPIRES_S,
     BURST_S,
     HEARTBEAT_S,
+    LEAST_RETENTION_BYTES,
+    LEAST_RETENTION_S,
+    RETENTION_S,
     SCOPES,
     SILENCE_MAX_S,
     EscalationConfig,
     EscalationStep,
     HeartbeatConfig,
     KeyConfig,
+    RetentionConfig,
 )
 from .durations import exact_duration
 from .problems import Path, shown
+from .sizes import SizeError, parse_size
+
+LOOKED_AT = "people look at the failures behind an alert"
 
 KEY_SETTINGS = ("name", "scope", "sha256", "app", "only_app", "events_per_second", "requests_per_second", "burst")
 
@@ -138,6 +145,25 @@ def read_silence_max_s(reading: Reading, data: object) -> float:
     """Return how many seconds a silence may last."""
     entry = _one_setting(reading, data, "silences", "max_duration")
     return reading.seconds(entry, "max_duration", ("silences",), default=SILENCE_MAX_S, above_zero=True)
+
+
+def read_retention(reading: Reading, data: object) -> RetentionConfig:
+    """Return what stands below `retention`."""
+    path: Path = ("retention",)
+    entry = reading.mapping(data, path) if data is not None else {}
+    reading.known(entry, path, ("age", "size"))
+    age_s = reading.seconds(entry, "age", path, default=RETENTION_S)
+    if age_s < LEAST_RETENTION_S:
+        reading.wrong((*path, "age"), f"{shown(entry['age'])}: at least 1h: {LOOKED_AT}")
+    size: int | None = None
+    if entry.get("size") is not None:
+        try:
+            size = parse_size(str(entry["size"]))
+        except SizeError as fault:
+            reading.wrong((*path, "size"), str(fault))
+        if size is not None and size < LEAST_RETENTION_BYTES:
+            reading.wrong((*path, "size"), f"{shown(entry['size'])}: at least 64MB: {LOOKED_AT}")
+    return RetentionConfig(age_s=age_s, size=size)
 
 
 def _one_setting(reading: Reading, data: object, name: str, setting: str) -> Entry:

@@ -21,6 +21,9 @@ ACK_EXPIRES_S = 1_800.0
 SILENCE_MAX_S = 30 * 86_400.0
 HEARTBEAT_S = 60.0
 BURST_S = 10.0
+RETENTION_S = 30 * 86_400.0
+LEAST_RETENTION_S = 3_600.0
+LEAST_RETENTION_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +105,19 @@ class HeartbeatConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionConfig:
+    """How much of the event log is kept.
+
+    Attributes:
+        age_s: Rows that were taken before are deleted.
+        size: Bytes of the database over which the oldest rows are deleted; None: no limit.
+    """
+
+    age_s: float = RETENTION_S
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file.
 
@@ -120,6 +136,7 @@ class Config:
         ack_expires_s: After which an acknowledgement of a page ends; 0: never.
         silence_max_s: The longest that a silence may last.
         heartbeat: Who is told that Claxon is alive; None: nobody.
+        retention: How much of the event log is kept.
     """
 
     external_url: str = ""
@@ -138,3 +155,4 @@ class Config:
     ack_expires_s: float = ACK_EXPIRES_S
     silence_max_s: float = SILENCE_MAX_S
     heartbeat: HeartbeatConfig | None = None
+    retention: RetentionConfig = RetentionConfig()

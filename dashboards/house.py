@@ -83,9 +83,11 @@ def _house() -> list[Panel]:
     return [
         graph("Keys", "What the engine remembers.", ("sum by (kind) (claxon_keys)", "{{kind}}"), unit=NUMBER),
         graph(
-            "Memory",
-            "Of the process, and of the newest snapshot.",
+            "Memory and disk",
+            "Memory of the process; the database, what of its file is free, and the newest snapshot in it.",
             (f"max({memory})", "resident"),
+            ("max(claxon_database_bytes)", "database"),
+            ("max(claxon_database_free_bytes)", "free"),
             ("max(claxon_snapshot_bytes)", "snapshot"),
             unit=BYTES,
         ),

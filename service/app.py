@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 import structlog
 from fastapi import FastAPI
 
-from alerts.config import KeyConfig
+from alerts.config import KeyConfig, RetentionConfig
 from alerts.notification import Notification
 from alerts.notifier import Notifier
 from alerts.policy import policy_of
@@ -25,6 +25,7 @@ from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import audit as audit_api
 from .api import drill as drill_api
+from .api import event_query as event_query_api
 from .api import keys as keys_api
 from .api import loki as loki_api
 from .api import otlp as otlp_api
@@ -57,10 +58,13 @@ from .pagerduty_sync import PagerDutySync
 from .reject_log import RejectLog
 from .rejects import Rejects
 from .reloading import Configuration, ReloadError
+from .retention import Retention
 from .scheduler import Scheduler
+from .search.asking import Searcher
+from .search.indexer import Indexer
 from .settings import Settings
 from .slow_senders import Limits
-from .storage.database import open_database
+from .storage.database import open_database, open_reader
 from .storage.remembered import own_secret
 from .tls import Certificate
 from .views import Views
@@ -127,6 +131,8 @@ class Service:
         self.patience = Limits()
         self.rejects = Rejects(clock=self.clock)
         self.reject_log = RejectLog(self.core, self.rejects, self.intake, clock=self.clock)
+        self.searcher = Searcher(lambda: open_reader(settings.data), steady=clock.monotonic)
+        self.indexer = Indexer(self.core, lambda: open_reader(settings.data))
         self.scheduler = Scheduler()
         self.configuration = Configuration(
             settings,
@@ -138,6 +144,7 @@ class Service:
             rules=rules,
             certificate=certificate,
         )
+        self.retention = Retention(self.core, keep=self._keep, clock=self.clock, steady=clock.monotonic)
         self.watch_tally = WatchTally()
         self.evaluate = self._job("evaluate", self.core.tick)
         self.failing_watch = FailingWatch(
@@ -165,6 +172,12 @@ class Service:
         # Who fails is not asked to tell that it does.
         failing = failing_watch.about(notification)
         return [target for target in self.deliverer.targets(notification) if target != failing]
+
+    def _keep(self) -> RetentionConfig:
+        settings, said = self.settings, self.configuration.loaded.config.retention
+        age_s = settings.retention_age_s if settings.retention_age_s is not None else said.age_s
+        size = settings.retention_size if settings.retention_size is not None else said.size
+        return RetentionConfig(age_s=age_s, size=size)
 
     def _fallback(self) -> str:
         return self.configuration.loaded.config.fallback_receiver
@@ -213,6 +226,8 @@ class Service:
         gc.freeze()
         await self.configuration.begin()
         self.deliverer.start()
+        self.indexer.start()
+        self.retention.start()
         self.scheduler.every(TICK_S, "evaluate", self.evaluate)
         self.scheduler.every(PRUNE_S, "prune", self._job("prune", lambda: self.core.prune(keep_s=KEEP_S)))
         self.scheduler.every(USES_S, "key uses", self._job("key uses", self._note_uses))
@@ -236,6 +251,9 @@ class Service:
         if self.watch is not None:
             await asyncio.to_thread(self.watch.stop)
         self.scheduler.stop()
+        await asyncio.to_thread(self.retention.stop)
+        await asyncio.to_thread(self.indexer.stop)
+        self.searcher.close()
         await self.deliverer.stop()
         self.core.submit(self._note_uses)
         await asyncio.to_thread(self.core.stop)
@@ -301,6 +319,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     parts = (
         otlp_api,
         loki_api,
+        event_query_api,
         alerts_api,
         drill_api,
         status_api,

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .commands import audit, backtest, check, explain, fire_drill, keys, route, rules, test, verify
+from .commands import audit, backtest, check, explain, export, fire_drill, keys, route, rules, test, verify
 from .settings import (
     DEFAULT_DATA,
     DEFAULT_LISTEN,
@@ -20,10 +20,11 @@ from .settings import (
     check_exposure,
     keys_from_environment,
     parse_listen,
+    parse_retention,
     tls_files,
 )
 
-_COMMANDS = (backtest, check, rules, test, explain, route, fire_drill, keys, audit, verify)
+_COMMANDS = (backtest, check, rules, test, explain, route, fire_drill, keys, audit, verify, export)
 """Those that have a module of their own."""
 
 
@@ -45,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
         "--tls-cert", type=Path, metavar="FILE", help="PEM: speak HTTPS, with this certificate (or CLAXON_TLS_CERT)"
     )
     serve.add_argument("--tls-key", type=Path, metavar="FILE", help="PEM: its private key (or CLAXON_TLS_KEY)")
+    serve.add_argument("--retention-age", metavar="30d", help="delete events that are older; default: as configured")
+    serve.add_argument("--retention-size", metavar="20GB", help="delete the oldest over it; default: as configured")
     serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
     serve.set_defaults(command=_serve)
     demo = commands.add_parser("demo", help="two minutes: faults, pages, resolves, on this machine alone")
@@ -62,7 +65,16 @@ def _serve(options: argparse.Namespace) -> int:
     try:
         host, port = parse_listen(options.listen)
         tls = tls_files(options.tls_cert, options.tls_key, os.environ)
-        settings = Settings(host=host, port=port, data=options.data, config=options.config, tls=tls)
+        age_s, size = parse_retention(options.retention_age, options.retention_size)
+        settings = Settings(
+            host=host,
+            port=port,
+            data=options.data,
+            config=options.config,
+            tls=tls,
+            retention_age_s=age_s,
+            retention_size=size,
+        )
         from_environment = keys_from_environment(os.environ)
         return serve(settings, from_environment, check_exposure=check_exposure, log_level=options.log_level)
     except SettingsError as fault:

@@ -43,9 +43,6 @@ T = TypeVar("T")
 GROUP = 64
 """Batches that share one commit, at most."""
 
-REMEMBER_S = 86_400.0
-"""How long idempotency keys and event ids are remembered."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -435,16 +432,12 @@ class Core:
     # ── upkeep, in the core's thread ──────────────────────────────────────────
 
     def prune(self, *, keep_s: float) -> None:
-        """Delete what is over its age: batches, ids, ledger, old deliveries."""
+        """Delete deliveries, ledger and what the notifier remembers beyond their age; the log is pruned elsewhere."""
         now = self._clock()
         with Transaction(self.connection):
-            oldest = snapshots.drop_anchors(self.connection, before=now - keep_s)
-            event_log.prune(self.connection, before=now - keep_s, up_to=oldest)
-            event_log.forget_ids(self.connection, now - REMEMBER_S)
             outbox.prune(self.connection, now - keep_s)
         self.notifier.forget_old(now)
         self._prune_ledger()
-        self.connection.execute("PRAGMA incremental_vacuum(2000)")
 
     def _prune_ledger(self) -> None:
         with Transaction(self.connection):

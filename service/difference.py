@@ -20,6 +20,7 @@ _SETTINGS = {
     "acknowledgement": "ack_expires_s",
     "silences": "silence_max_s",
     "escalations": "escalations",
+    "retention": "retention",
 }
 
 

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.config import SCOPES, KeyConfig
+from alerts.config_records import LEAST_RETENTION_BYTES, LEAST_RETENTION_S
+from alerts.durations import parse_milliseconds
+from alerts.errors import DurationError
+from alerts.sizes import SizeError, parse_size
 
 DEFAULT_LISTEN = "127.0.0.1:5290"
 DEFAULT_DATA = Path("claxon-data")
@@ -31,13 +35,23 @@ class TlsFiles:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What one run was asked for; without `tls` it speaks plain HTTP."""
+    """What one run was asked for.
+
+    Attributes:
+        host, port: Where it listens.
+        data: The folder of the database.
+        config: The configuration file, if there is one.
+        tls: Without it, it speaks plain HTTP.
+        retention_age_s, retention_size: How much of the log is kept; None: as the configuration says.
+    """
 
     host: str = "127.0.0.1"
     port: int = 5290
     data: Path = DEFAULT_DATA
     config: Path | None = None
     tls: TlsFiles | None = None
+    retention_age_s: float | None = None
+    retention_size: int | None = None
 
     @property
     def loopback(self) -> bool:
@@ -62,6 +76,27 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"--listen: {text}: write HOST:PORT, such as {DEFAULT_LISTEN}")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def parse_retention(age: str | None, size: str | None) -> tuple[float | None, int | None]:
+    """Return the age and the size that --retention-age and --retention-size say; None is not said.
+
+    Raises:
+        SettingsError: One is no duration or size, or too small to be meant.
+    """
+    try:
+        age_s = parse_milliseconds(age) / 1000 if age is not None else None
+    except DurationError as fault:
+        raise SettingsError(f"--retention-age: {fault}") from fault
+    try:
+        bytes_ = parse_size(size) if size is not None else None
+    except SizeError as fault:
+        raise SettingsError(f"--retention-size: {fault}") from fault
+    if age_s is not None and age_s < LEAST_RETENTION_S:
+        raise SettingsError(f"--retention-age: {age}: at least 1h")
+    if bytes_ is not None and bytes_ < LEAST_RETENTION_BYTES:
+        raise SettingsError(f"--retention-size: {size}: at least 64MB")
+    return age_s, bytes_
 
 
 def is_loopback(host: str) -> bool:

@@ -24,6 +24,10 @@ def _lag(sample: Sample) -> list[Row]:
     return [] if sample.lag_s is None else [((), sample.lag_s)]
 
 
+def _oldest(sample: Sample) -> list[Row]:
+    return [] if sample.oldest_at is None else [((), sample.oldest_at)]
+
+
 def _categories(_: Sample) -> list[Row]:
     return [((category.value, kind.blame.value, str(kind.retryable).lower()), 1) for category, kind in KINDS.items()]
 
@@ -281,6 +285,21 @@ _CORE = Chapter(
             name="claxon_keys_overflowed_total",
             help="Keys that were counted under (overflow), for a rule had too many.",
             read=one(lambda sample: sample.overflowed),
+        ),
+        Metric(
+            name="claxon_database_bytes",
+            help="What the database holds: log, index, snapshots, ledger, outbox. `retention.size` limits it.",
+            read=one(lambda sample: sample.size.used),
+        ),
+        Metric(
+            name="claxon_database_free_bytes",
+            help="Of the database file, what holds nothing and is written to next.",
+            read=one(lambda sample: sample.size.free),
+        ),
+        Metric(
+            name="claxon_log_oldest_timestamp_seconds",
+            help="When the oldest batch of the event log was taken; not there while the log is empty.",
+            read=_oldest,
         ),
         Metric(
             name="claxon_snapshot_bytes",

@@ -28,7 +28,8 @@ from ..keys.in_force import Keys
 from ..receivers import Reason
 from ..reloading import Reloads
 from ..scheduler import Scheduler
-from ..storage import outbox
+from ..storage import outbox, retention
+from ..storage.retention import Size
 from ..watch.tally import WatchTally
 from ..work import Tally
 from . import people
@@ -79,6 +80,8 @@ class Sample:
         people: What people did, and what waits for them.
         denied: Requests without a key that counts, by why.
         limited: Requests that a key's limit did not let pass, by (key, limit).
+        size: Of the database.
+        oldest_at: When the oldest row of the log was taken; None while it is empty.
     """
 
     models: dict[Model, Totals]
@@ -105,6 +108,8 @@ class Sample:
     people: People
     denied: dict[str, int]
     limited: dict[Labels, int]
+    size: Size
+    oldest_at: float | None
 
 
 def take(
@@ -149,6 +154,8 @@ def take(
         people=people.count(core.notifier.state, engine.now),
         denied={why.value: n for why, n in keys.denied.items()},
         limited={(name, limit.value): n for (name, limit), n in dict(keys.limited).items()},
+        size=retention.size(core.connection),
+        oldest_at=retention.oldest_at(core.connection),
     )
 
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import structlog
 
 from ..storage import failure_segments, failures, log_rows
-from ..storage.database import Transaction
+from ..storage.database import LazyTransaction
 from ..storage.failure_segments import Segment
 from .scanning import Scanner
 from .sorting import BLOCK, ENOUGH, Failure, sort
@@ -160,7 +160,7 @@ class Indexer:
 
     def _write(self, function: Callable[[], Any]) -> Any:
         def inside() -> Any:
-            with Transaction(self._core.connection):
+            with LazyTransaction(self._core.connection):
                 return function()
 
         return self._core.submit(inside).result(_ANSWER_S)

@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import zstandard
 from claxon.event import Event
 
 from ..storage import failure_segments, failures, log_rows
@@ -23,7 +22,7 @@ from ..storage.failure_segments import Stored
 from ..storage.failure_terms import hashed
 from .places import START, Cursor, Place
 from .scanning import Scanner
-from .sorting import Failure, failures_of
+from .sorting import Failure, Opener
 from .wanted import Wanted
 
 SET_BACK_S = 3600.0
@@ -102,8 +101,8 @@ class _Search:
         self._first = first
         self._unindexed = unindexed
         self._scanner = Scanner(connection)
-        self._expand = zstandard.ZstdDecompressor().decompress
-        # What is not in the bytes of a block is in none of its events.
+        self._opener = Opener(wanted.kind_test())
+        # What is not in the bytes of a batch is in none of its events.
         self._needles = [
             value.encode("utf-8", "surrogatepass")
             for value in wanted.values.values()
@@ -180,8 +179,7 @@ class _Search:
 
     def _open(self, part: int, sorted_: bool) -> Iterable[Failure]:
         if sorted_:
-            body = self._expand(failure_segments.body_of(self._connection, part))
-            return failures_of(body) if all(needle in body for needle in self._needles) else ()
+            return self._opener.open(failure_segments.body_of(self._connection, part))
         stored = failures.body_of(self._connection, part)
         if stored is None:
             row = log_rows.row(self._connection, part)

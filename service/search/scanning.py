@@ -6,13 +6,33 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 
+import msgspec
 import zstandard
 from claxon.event import Event
 
 from ..decoding import decode_logged
 from ..storage import log_rows
 from ..storage.log_rows import Row
+
+
+class UnreadableRow(Exception):
+    """A row of the log cannot be read; the text is *where: value: remedy*."""
+
+
+def opened(
+    expand: Callable[[bytes], bytes], stored: bytes, *, offset: int, received_at: float, app: str
+) -> list[Event]:
+    """Return all completed events of a row's body, also those that were left out when they came.
+
+    Raises:
+        UnreadableRow: It is not what was written.
+    """
+    try:
+        return decode_logged(expand(stored), received_at=received_at, app=app, skip=[])
+    except (zstandard.ZstdError, msgspec.MsgspecError, ValueError) as fault:
+        raise UnreadableRow(f"event log: row {offset}: {fault}: restore a backup") from fault
 
 
 class Scanner:
@@ -27,7 +47,7 @@ class Scanner:
         stored = log_rows.body_of(self._connection, row.offset) if row.n else b""
         if not stored:
             return []
-        events = decode_logged(self._expand(stored), received_at=row.received_at, app=row.app, skip=[])
+        events = opened(self._expand, stored, offset=row.offset, received_at=row.received_at, app=row.app)
         if not row.skip:
             return list(enumerate(events))
         left_out = set(row.skip)

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
+from operator import attrgetter
+from typing import TypeAlias
 
 from claxon.event import Event
 
@@ -26,6 +28,12 @@ class Outcome(StrEnum):
 
 NAMES = ("app", "environment", "category", "path", "model", "error_type", "status", "request_id", "call_id")
 """Fields that may be asked for by their value; the index knows in which blocks it stands."""
+
+KIND = NAMES[:7]
+"""Those of them that many events have alike."""
+
+Kind: TypeAlias = tuple[str, str, str, str, str, str | None, int | None]
+"""Their values in an event."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,16 +73,38 @@ class Wanted:
 
     def test(self) -> Callable[[Event], bool]:
         """Return what says whether an event is one of them."""
-        values, matchers, since, until = list(self.values.items()), self.matchers, self.since, self.until
-        failed, ok = self.outcome is Outcome.FAILED, self.outcome is Outcome.OK
-        given_up = self.category == "cancelled"
+        names, matchers, since, until = list(self.values), self.matchers, self.since, self.until
+        become = self._categories()
+        read = attrgetter(*names) if names else None
+        asked: object = tuple(self.values.values()) if len(names) > 1 else next(iter(self.values.values()), None)
 
         def takes(event: Event) -> bool:
-            category = event.category
-            if failed and (category == "ok" or (category == "cancelled" and not given_up)):
+            # Most are not: the cheapest first.
+            if read is not None and read(event) != asked:
                 return False
-            if (ok and category != "ok") or not since <= event.at <= until:
-                return False
-            return all(getattr(event, name) == value for name, value in values) and matches_failure(matchers, event)
+            return become(event.category) and since <= event.at <= until and matches_failure(matchers, event)
 
         return takes
+
+    def kind_test(self) -> Callable[[Kind], bool]:
+        """Return what says whether an event of a kind may be one of them."""
+        asked = {KIND.index(name): value for name, value in self.values.items() if name in KIND}
+        matchers = [(KIND.index(matcher.name), matcher) for matcher in self.matchers if matcher.name in KIND]
+        become = self._categories()
+
+        def may(kind: Kind) -> bool:
+            if not all(kind[place] == value for place, value in asked.items()) or not become(str(kind[2])):
+                return False
+            return all(m.matches("" if kind[place] is None else str(kind[place])) for place, m in matchers)
+
+        return may
+
+    def _categories(self) -> Callable[[str], bool]:
+        match self.outcome:
+            case Outcome.OK:
+                return lambda category: category == "ok"
+            case Outcome.ALL:
+                return lambda _: True
+        if self.category == "cancelled":
+            return lambda category: category != "ok"
+        return lambda category: category not in ("ok", "cancelled")

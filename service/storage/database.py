@@ -65,6 +65,31 @@ class Transaction:
             self._connection.execute("ROLLBACK")
 
 
+class LazyTransaction(Transaction):
+    """One that waits for no disk: a power cut may undo it, and then all that nobody waited for after it.
+
+    The next `Transaction` makes it durable. For what is deleted, and for what can be made again.
+    """
+
+    def __enter__(self) -> None:
+        self._usual = self._connection.execute("PRAGMA synchronous").fetchone()[0]
+        self._connection.execute("PRAGMA synchronous = NORMAL")
+        try:
+            super().__enter__()
+        except BaseException:
+            self._wait_as_usual()
+            raise
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        try:
+            super().__exit__(kind)
+        finally:
+            self._wait_as_usual()
+
+    def _wait_as_usual(self) -> None:
+        self._connection.execute(f"PRAGMA synchronous = {self._usual}")
+
+
 class _Owned(sqlite3.Connection):
     """The connection of the one who writes; it has the folder's lock until it is closed."""
 
@@ -206,6 +231,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    # Some builds of SQLite write zeros over all that is deleted, which takes as long as writing it did.
+    connection.execute("PRAGMA secure_delete = FAST")
     # What a long read made of it is given back once it is emptied.
     connection.execute(f"PRAGMA journal_size_limit = {64 * 1024 * 1024}")
     # An older Claxon locks the file itself.

@@ -183,16 +183,6 @@ def before(connection: sqlite3.Connection, offset: int) -> LoggedBatch | None:
     return next(read(connection, found - 1), None) if found is not None else None
 
 
-def prune(connection: sqlite3.Connection, *, before: float, up_to: int) -> int:
-    """Delete the oldest rows, those observed before an instant, none after an offset; return how many went."""
-    # A beginning, never rows from between: a clock that was once set back must leave no gap.
-    kept = connection.execute(
-        "SELECT offset FROM event_log WHERE observed_at >= ? ORDER BY offset LIMIT 1", (before,)
-    ).fetchone()
-    last = up_to if kept is None else min(up_to, kept[0] - 1)
-    return connection.execute("DELETE FROM event_log WHERE offset <= ?", (last,)).rowcount
-
-
 def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:
     """Return the answer that a batch with this idempotency key got before."""
     row = connection.execute("SELECT answer FROM idempotency WHERE key = ?", (key,)).fetchone()
@@ -202,9 +192,3 @@ def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:
 def remember_answer(connection: sqlite3.Connection, key: str, answer: str, at: float) -> None:
     """Keep an answer for re-posts of its batch."""
     connection.execute("INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at))
-
-
-def forget_ids(connection: sqlite3.Connection, before: float) -> None:
-    """Delete idempotency keys and event ids from before an instant."""
-    connection.execute("DELETE FROM idempotency WHERE at < ?", (before,))
-    connection.execute("DELETE FROM event_ids WHERE at < ?", (before,))

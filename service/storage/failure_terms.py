@@ -8,6 +8,7 @@ A hash may be that of another value too: who finds a block this way still looks 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from zlib import crc32
 
 BUCKETS = 64
@@ -17,7 +18,12 @@ _WIDTH = 5
 
 def hashed(field: str, value: str) -> bytes:
     """Return the hash of a value of a field."""
-    return crc32(value.encode("utf-8", "surrogatepass"), crc32(field.encode())).to_bytes(4, "big")
+    return crc32(value.encode("utf-8", "surrogatepass"), _seed(field)).to_bytes(4, "big")
+
+
+@cache
+def _seed(field: str) -> int:
+    return crc32(field.encode())
 
 
 def bucket_of(term: bytes) -> int:

@@ -1,6 +1,6 @@
-"""Rows of the event log as a reader on a connection of its own meets them: from the newest to the oldest, unopened.
+"""Rows of the event log without their bodies: looked through from the newest to the oldest, deleted from the oldest on.
 
-≠ what is in a body.
+≠ what is in a body, what is appended.
 """
 
 from __future__ import annotations
@@ -69,6 +69,34 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int]:
     if first is None:
         return NEVER, -1
     return int(first), int(connection.execute("SELECT max(offset) FROM event_log").fetchone()[0])
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """What was deleted: rows, events in them, and when the last of them was taken (None: none was)."""
+
+    rows: int = 0
+    events: int = 0
+    newest_at: float | None = None
+
+
+def drop_oldest(connection: sqlite3.Connection, *, before: float | None, up_to: int, rows: int) -> Dropped:
+    """Delete the oldest rows, so many at most, none after an offset; with `before` only those observed before it.
+
+    The newest row stays, however old: the next one is numbered after it, and snapshots
+    and the cursor name rows by number.
+    """
+    up_to = min(up_to, ends(connection)[1] - 1)
+    # A beginning, never rows from between: a clock that was once set back must leave no gap.
+    query = "SELECT offset, observed_at, n FROM event_log WHERE offset <= ? ORDER BY offset LIMIT ?"
+    last, events, newest_at, count = -1, 0, None, 0
+    for offset, observed_at, n in connection.execute(query, (up_to, rows)).fetchall():
+        if before is not None and observed_at >= before:
+            break
+        last, newest_at, events, count = offset, observed_at, events + n, count + 1
+    if not count:
+        return Dropped()
+    connection.execute("DELETE FROM event_log WHERE offset <= ?", (last,))
+    return Dropped(count, events, newest_at)
 
 
 def _row(offset: int, received_at: float, observed_at: float, app: str, n: int, skip: str) -> Row:

@@ -89,8 +89,30 @@ def drop_anchors(connection: sqlite3.Connection, *, before: float) -> int:
     """Drop the anchors that are too old, and return up to which row the log is no longer needed."""
     newest = "(SELECT max(id) FROM snapshots WHERE at < ?)"
     connection.execute(f"DELETE FROM snapshots WHERE anchor = 1 AND id < {newest}", (before,))  # noqa: S608
-    row = connection.execute("SELECT min(offset) FROM snapshots").fetchone()
-    return int(row[0] or 0)
+    return oldest(connection)
+
+
+def oldest(connection: sqlite3.Connection) -> int:
+    """Return up to which row the log is no longer needed; 0 without a snapshot."""
+    return int(connection.execute("SELECT min(offset) FROM snapshots").fetchone()[0] or 0)
+
+
+def drop_oldest_anchor(connection: sqlite3.Connection) -> bool:
+    """Drop the oldest snapshot, unless it is one of the two newest; return whether it went."""
+    newest = "SELECT id FROM snapshots ORDER BY id DESC LIMIT 2"
+    oldest_ = "SELECT id FROM snapshots ORDER BY offset, id LIMIT 1"
+    query = f"DELETE FROM snapshots WHERE id = ({oldest_}) AND id NOT IN ({newest})"  # noqa: S608
+    return connection.execute(query).rowcount > 0
+
+
+def anchor_newest(connection: sqlite3.Connection, *, rows: int, seconds: float) -> None:
+    """Keep the newest snapshot as long as the log after it, if the last such one is so many rows or seconds older."""
+    connection.execute(
+        "UPDATE snapshots SET anchor = 1 WHERE id = (SELECT max(id) FROM snapshots) AND "
+        "(offset >= ? + (SELECT coalesce(max(offset), 0) FROM snapshots WHERE anchor = 1)"
+        " OR at >= ? + (SELECT coalesce(max(at), 0) FROM snapshots WHERE anchor = 1))",
+        (rows, seconds),
+    )
 
 
 def load_cursor(connection: sqlite3.Connection) -> Cursor:

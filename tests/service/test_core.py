@@ -9,7 +9,7 @@ import pytest
 
 from service.core import Core
 from service.storage.database import StorageError, open_database
-from tests.support.bench import Bench, run, timetable
+from tests.support.bench import Bench, prune, run, timetable
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -154,7 +154,7 @@ def test_pruning_keeps_what_a_restart_needs(tmp_path: Path) -> None:
     bench.post([{"model": "m", "app": "cart", "status": 401}])
     bench.now += 100
 
-    bench.ask(lambda: bench.core.prune(keep_s=50))
+    prune(bench, age_s=50)
 
     assert bench.rows("SELECT n FROM event_log WHERE n > 0") == [(1,)]
     bench.crash()

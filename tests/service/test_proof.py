@@ -12,7 +12,7 @@ from service.core import Core
 from service.proof import prove
 from service.storage.database import StorageError, open_reader
 from service.storage.event_log import PIECE, read_in_pieces
-from tests.support.bench import Bench, run, timetable
+from tests.support.bench import Bench, prune, run, timetable
 
 
 def proved(folder: Path) -> tuple[bool, int]:
@@ -72,7 +72,7 @@ def test_a_log_whose_beginning_was_pruned_is_proved_from_its_oldest_snapshot(tmp
         bench.wait(10)
         bench.ask(bench.core.snapshot)
         bench.now += 86_400
-    bench.ask(lambda: bench.core.prune(keep_s=30 * 86_400))
+    prune(bench)
     live, kept = bench.hash(), bench.rows("SELECT min(offset), count(*) FROM event_log")[0]
     bench.close()
 

@@ -9,13 +9,16 @@ from typing import Any
 
 import msgspec
 
+from alerts.config import RetentionConfig
 from alerts.default_rules import DEFAULT_RULES
 from alerts.inhibition import DEFAULT_INHIBIT_RULES, InhibitRule
 from alerts.notifier import Notifier
 from alerts.routes import Route
 from alerts.rules import Rule
+from service.clock import monotonic
 from service.core import Core
 from service.decoding import decode
+from service.retention import Gone, Retention
 from service.storage.database import open_database
 from service.work import Ingest
 
@@ -139,3 +142,9 @@ def run(bench: Bench, steps: list[Action], crash_at: Callable[[int], bool]) -> N
                 bench.ask(bench.core.snapshot)
         if crash_at(i):
             bench.crash()
+
+
+def prune(bench: Bench, *, age_s: float = 30 * 86_400.0, size: int | None = None) -> Gone:
+    """Have all go that is older or more than this, as the service does."""
+    kept = RetentionConfig(age_s=age_s, size=size)
+    return Retention(bench.core, keep=lambda: kept, clock=lambda: bench.now, steady=monotonic).round()

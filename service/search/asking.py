@@ -1,0 +1,88 @@
+"""Asking: questions of several people at once, each in a thread and on a reader's connection, few at a time.
+
+≠ what is asked, HTTP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+
+from ..storage.database import ReadTransaction
+from .looking import Answer, search
+from .places import Cursor
+from .wanted import Wanted
+
+AT_MOST_S = 2.0
+"""How long a search looks before it says how far it came."""
+
+AT_ONCE = 2
+"""Searches at once; others wait."""
+
+PATIENCE_S = 5.0
+"""How long they do."""
+
+_CACHE = "PRAGMA cache_size = -8000"  # 8 MB a connection
+
+
+class Busy(Exception):
+    """Others search; there was no turn in time."""
+
+
+class Searcher:
+    """Answers searches; belongs to the event loop it is first asked on."""
+
+    def __init__(self, open_reader: Callable[[], sqlite3.Connection], *, steady: Callable[[], float]) -> None:
+        """Take note of how to read.
+
+        Args:
+            open_reader: Opens a connection to read by.
+            steady: Seconds that never jump.
+        """
+        self._open_reader = open_reader
+        self._steady = steady
+        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._idle: list[sqlite3.Connection] = []
+
+    async def ask(self, wanted: Wanted, *, limit: int, after: Cursor | None = None) -> Answer:
+        """Return what is found within `AT_MOST_S`.
+
+        Raises:
+            Busy: Others search.
+            sqlite3.Error: The database cannot be read.
+            StorageError: The same.
+        """
+        try:
+            await asyncio.wait_for(self._turns.acquire(), PATIENCE_S)
+        except TimeoutError as fault:
+            raise Busy from fault
+        try:
+            # Shielded: who asked may hang up, and the connection is in use until the search has ended.
+            return await asyncio.shield(self._in_a_thread(wanted, limit, after))
+        finally:
+            self._turns.release()
+
+    def _in_a_thread(self, wanted: Wanted, limit: int, after: Cursor | None) -> asyncio.Future[Answer]:
+        return asyncio.get_running_loop().run_in_executor(None, self._search, wanted, limit, after)
+
+    def _search(self, wanted: Wanted, limit: int, after: Cursor | None) -> Answer:
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._open_reader()
+            connection.execute(_CACHE)
+        end = self._steady() + AT_MOST_S
+        try:
+            with ReadTransaction(connection, at_most_s=2 * AT_MOST_S):
+                answer = search(connection, wanted, limit=limit, after=after, over=lambda: self._steady() > end)
+        except BaseException:
+            connection.close()
+            raise
+        self._idle.append(connection)
+        return answer
+
+    def close(self) -> None:
+        """Close what is open and not in use."""
+        while self._idle:
+            self._idle.pop().close()
