@@ -13,6 +13,7 @@ RUNS = (
     ("benchmarks.page_latency", "--load", "50000"),
     ("benchmarks.storm",),
     ("benchmarks.crash_matrix", "--trials", "10"),
+    ("benchmarks.ingest_crashes", "--kills", "20"),
     ("benchmarks.client_overhead",),
     ("benchmarks.engine",),
     ("benchmarks.backtest",),

@@ -62,7 +62,7 @@ def load(port: int, batch: int, seconds: float, zstd: bool, seed: int, out: Any)
     headers = {"Content-Type": "application/json"} | ({"Content-Encoding": "zstd"} if zstd else {})
     bodies = [json.dumps(make_events(batch, seed=seed * 1000 + i)).encode() for i in range(20)]
     if zstd:
-        bodies = [zstandard.compress(body, 1) for body in bodies]
+        bodies = [zstandard.ZstdCompressor(level=3, write_checksum=True).compress(body) for body in bodies]
     sent, latencies, end = 0, [], time.perf_counter() + seconds
     while (begin := time.perf_counter()) < end:
         connection.request("POST", "/v1/events", bodies[len(latencies) % 20], headers)

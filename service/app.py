@@ -7,6 +7,8 @@ import contextlib
 import gc
 import os
 import signal
+import sqlite3
+import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -64,15 +66,19 @@ from .search.asking import Searcher
 from .search.indexer import Indexer
 from .settings import Settings
 from .slow_senders import Limits
-from .storage.database import open_database, open_reader
+from .storage import corruption
+from .storage.database import open_or_set_aside, open_reader
 from .storage.remembered import own_secret
+from .storage.wal import WalWatch
 from .tls import Certificate
 from .views import Views
 from .watch import failing as failing_watch
 from .watch import ways
 from .watch.audit import Auditor
+from .watch.corrupted import CorruptionWatch
 from .watch.drill import Drills
 from .watch.failing import FailingWatch
+from .watch.scrubbing import Scrubber
 from .watch.senses import Senses
 from .watch.tally import WatchTally
 from .watch.troubles import PATIENCE
@@ -85,6 +91,15 @@ AUDIT_S = 60.0
 USES_S = 60.0
 REJECTS_S = 1.0
 KEEP_S = 30 * 86_400.0
+
+REFUSED_S = 10.0
+"""So long after a batch could not be written, and none was since, Claxon is not ready; then it may be tried again."""
+
+GRACE_S = 2.0
+"""From a database that was found corrupt to the end: who waits is answered, and told to send again."""
+
+CORRUPT = 70
+"""The exit status then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -106,7 +121,11 @@ class Service:
         self.started_at = clock.now()
         url = loaded.config.external_url or settings.url
         rules = tuple(rules) if rules is not None else None
-        connection = open_database(settings.data)
+        connection, kept = open_or_set_aside(settings.data, at=self.started_at)
+        if kept is not None:
+            _log.critical(
+                "database.set_aside", file=str(kept), error="it was corrupt: a new one begins, and knows nothing"
+            )
         secret = own_secret(connection, SECRET_NAME, os.urandom(SECRET_BYTES))
         self.links = Links(secret, clock=self.clock)
         self.keys = Keys(exposed=not settings.loopback, clock=self.clock)
@@ -121,6 +140,9 @@ class Service:
             targets=self._targets,
             steady=clock.monotonic,
         )
+        self.core.doubt.on_corrupt = self._give_up
+        # What ends this process at once, with a status.
+        self.leave: Callable[[int], object] = os._exit
         fallback = loaded.config.fallback_receiver
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
         self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))
@@ -151,6 +173,11 @@ class Service:
             self.core, self.deliverer, self.dispatch, self.watch_tally, fallback=self._fallback, clock=self.clock
         )
         self.auditor = Auditor(self.core, self.deliverer, self.dispatch, self.watch_tally, fallback=self._fallback)
+        self.scrubber = Scrubber(settings.data, self.watch_tally, clock=self.clock, steady=clock.monotonic)
+        self.corruption_watch = CorruptionWatch(
+            settings.data, self.core, self.dispatch, self.watch_tally, scrubbed=lambda: self.scrubber.found
+        )
+        self.wal_watch = WalWatch(connection, settings.data)
         self.drills = Drills(
             self.core,
             self.deliverer,
@@ -192,6 +219,17 @@ class Service:
         upkeep.prune(self.core.connection, now=self.clock())
         self.keys.adopt(self.key_book.all())
 
+    def _give_up(self, why: str) -> None:
+        """Have the next start set the database aside, answer what waits, and end; runs in the core's thread."""
+        try:
+            corruption.mark(self.settings.data, why)
+        except OSError as fault:
+            _log.critical("database.not_marked", error=f"{fault}: the next start may not see what is wrong")
+        threading.Timer(GRACE_S, self.leave, (CORRUPT,)).start()
+
+    def _look_at_the_wal(self) -> None:
+        self.core.tally.wal_bytes = self.wal_watch.look(clock.monotonic())
+
     def _job(self, name: str, function: Callable[[], None]) -> CoreJob:
         return CoreJob(self.core, name, function, steady=clock.monotonic, on_fault=lambda: self.scheduler.failed(name))
 
@@ -221,7 +259,11 @@ class Service:
 
     async def start(self) -> None:
         """Recover, then take events, evaluate and deliver."""
-        await asyncio.to_thread(self.core.start)
+        try:
+            await asyncio.to_thread(self.core.start)
+        except sqlite3.DatabaseError as fault:
+            self.core.doubt(fault)
+            raise
         # What was rebuilt stays: the collector need not look at it again.
         gc.freeze()
         await self.configuration.begin()
@@ -235,7 +277,10 @@ class Service:
         self.scheduler.every(FAILING_S, "failing", self._job("failing", self.failing_watch.look))
         self.scheduler.every(AUDIT_S, "audit", self._job("audit", self.auditor.look))
         self.scheduler.every(REJECTS_S, "rejects", self._job("rejects", self.reject_log.write))
+        self.scheduler.every(FAILING_S, "corruption", self._job("corruption", self.corruption_watch.look))
+        self.scheduler.every(FAILING_S, "wal", self._job("wal", self._look_at_the_wal))
         self.scheduler.start()
+        self.scrubber.start()
         self.watch = self._start_to_watch()
 
     async def reload(self, actor: Actor = HANGUP) -> Difference:
@@ -250,6 +295,7 @@ class Service:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
         if self.watch is not None:
             await asyncio.to_thread(self.watch.stop)
+        await asyncio.to_thread(self.scrubber.stop)
         self.scheduler.stop()
         await asyncio.to_thread(self.retention.stop)
         await asyncio.to_thread(self.indexer.stop)
@@ -258,9 +304,23 @@ class Service:
         self.core.submit(self._note_uses)
         await asyncio.to_thread(self.core.stop)
 
+    def unready(self) -> str:
+        """Return why no event can be taken now; "" if it can. Runs in the core's thread."""
+        if self.core.doubt.why:
+            return f"database: {self.core.doubt.why}: it is set aside at the next start, in a moment"
+        fault = self.watch.fault if self.watch is not None else ""
+        tally = self.core.tally
+        if not fault and clock.monotonic() - tally.refused_at < REFUSED_S:
+            fault = tally.refused
+        return f"log: cannot be written: {fault}: free some space if the disk is full" if fault else ""
+
     def dead_parts(self) -> list[str]:
         """Return the parts that should run and do not."""
-        parts = {"core": self.core.alive, "delivery": self.deliverer.alive}
+        parts = {
+            "core": self.core.alive,
+            "database": not self.core.doubt.why,
+            "delivery": self.deliverer.alive,
+        }
         return [name for name, alive in parts.items() if not alive]
 
 

@@ -27,9 +27,10 @@ from alerts.rules import Rule
 from . import clock as clocks
 from .cadence import Cadence
 from .clock import ClockWatch, Jump
+from .doubt import Doubt
 from .log_writer import LogWriter, Row
 from .overlap import Overlap
-from .restart import NOTHING, CoreState, Restart, remember_told
+from .restart import NOTHING, CoreState, Restart, remember_told, restore_acknowledgements
 from .rule_texts import hashed_texts, to_text
 from .storage import event_log, ledger, outbox, remembered, snapshots, state
 from .storage.database import Transaction
@@ -77,6 +78,8 @@ class Core:
         self.overlap = Overlap(connection)
         # Called with the integrations for which there is something; None: perhaps for any.
         self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
+        # Told of every fault: of those that say the database is corrupt it takes note.
+        self.doubt = Doubt(connection)
         # Also those that are gone: their alerts end after them.
         self._known: dict[str, Rule] = {}
         self._clock = clock
@@ -88,7 +91,7 @@ class Core:
         self._thread = threading.Thread(target=self._run, name="claxon-core", daemon=True)
         self._offset = NOTHING
         self._open = Uncommitted()
-        self._writer = LogWriter(connection, self.tally, self.overlap)
+        self._writer = LogWriter(connection, self.tally, self.overlap, self.doubt, steady=self._steady)
         # In the log, and not evaluated yet.
         self._logged: list[Row] = []
         self._bytes_given = self._bytes_taken = 0
@@ -150,6 +153,7 @@ class Core:
             try:
                 done.set_result(function())
             except BaseException as fault:  # noqa: BLE001 — it belongs to whoever waits for the future
+                self.doubt(fault)
                 done.set_exception(fault)
 
         self._queue.put(run)
@@ -258,7 +262,8 @@ class Core:
         """Evaluate and commit; a fault in a rule is logged and disables nothing."""
         try:
             self._commit(function(*arguments))
-        except Exception:  # noqa: BLE001 — the thread must go on
+        except Exception as fault:  # noqa: BLE001 — the thread must go on
+            self.doubt(fault)
             self.tally.faults += 1
             _log.exception("evaluation.failed")
 
@@ -366,18 +371,11 @@ class Core:
             # What is old was told, or not, and the notifier remembers that.
             if not repeated.old:
                 self._guarded(lambda step=repeated.step: step)
-        self._say_whether_it_agrees(restart)
-        self._restore_acknowledgements()
+        restart.say(self.tally)
+        restore_acknowledgements(self.connection, self.engine)
         if not self.notifier.state.firing:
             remember_told(self.connection, self.engine, self.notifier)
         return events, restart.snapshot
-
-    def _say_whether_it_agrees(self, restart: Restart) -> None:
-        if restart.agrees is not False:
-            return
-        self.tally.diverged += 1
-        remedy = "this version decides otherwise than the one that ran before, or the log was changed"
-        _log.error("ledger.diverged", offset=restart.cursor.offset, hash=restart.cursor.hash, error=remedy)
 
     def _go_on(self) -> None:
         """Go on at the present with the configured rules; what the log must know of it is logged."""
@@ -422,12 +420,6 @@ class Core:
         self.weigh(adopt)
         # The log does not say who was told by which route; a snapshot does.
         self.snapshot()
-
-    def _restore_acknowledgements(self) -> None:
-        for alert in self.engine.firing():
-            for known in state.load_episodes(self.connection, limit=1, fingerprint=alert.fingerprint):
-                if known.episode == alert.episode:
-                    alert.acked_by, alert.acked_at = known.acked_by, known.acked_at
 
     # ── upkeep, in the core's thread ──────────────────────────────────────────
 

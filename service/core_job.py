@@ -61,6 +61,7 @@ class CoreJob:
             self._function()
         except Exception as fault:  # noqa: BLE001 — nobody waits for this, so it is said here
             self.faults += 1
+            self._core.doubt(fault)
             self._on_fault()
             _log.exception("job.error", job=self._name, error=str(fault))
             return

@@ -15,6 +15,7 @@ import msgspec
 from claxon.event import Event
 
 from .decoding import BadBody, Batch, decode, decode_fast
+from .doubt import Doubt
 from .overlap import Overlap
 from .storage import claims, event_log, failures
 from .storage.database import Transaction
@@ -52,17 +53,29 @@ class _Decoded:
 class LogWriter:
     """Writes groups of batches, one after another, each as one transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, tally: Tally, overlap: Overlap) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        tally: Tally,
+        overlap: Overlap,
+        doubt: Doubt,
+        *,
+        steady: Callable[[], float],
+    ) -> None:
         """Take the parts over.
 
         Args:
             connection: Nobody else uses it between a `write` and its end.
             tally: What is counted.
             overlap: What posted events are known by.
+            doubt: Nothing is written once the database is found corrupt.
+            steady: Seconds that never jump.
         """
         self._connection = connection
         self._tally = tally
         self._overlap = overlap
+        self._doubt = doubt
+        self._steady = steady
         self._disk = ThreadPoolExecutor(1, thread_name_prefix="claxon-commit")
         self._committing: Future[bool] | None = None
 
@@ -100,6 +113,7 @@ class LogWriter:
         taken: list[Taken] = []
         transaction = Transaction(self._connection)
         try:
+            self._doubt.check()
             transaction.begin()
             try:
                 taken += [self._log(decoded, now, rows) for decoded in group]
@@ -139,8 +153,7 @@ class LogWriter:
         return written
 
     def _answer(self, group: list[_Decoded], taken: list[Taken]) -> None:
-        self._tally.refusing = False
-        self._tally.commits += 1
+        self._tally.took()
         for decoded, answer in zip(group, taken, strict=True):
             done = decoded.work.done
             # A sender that hung up before the commit has sent its events all the same.
@@ -148,8 +161,8 @@ class LogWriter:
                 done.set_result(answer)
 
     def _refuse(self, group: list[_Decoded], fault: sqlite3.Error) -> None:
-        self._tally.failures += len(group)
-        self._tally.refusing = True
+        self._tally.refuse(len(group), str(fault), self._steady())
+        self._doubt(fault)
         for decoded in group:
             done = decoded.work.done
             if done.set_running_or_notify_cancel():

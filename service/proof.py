@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from alerts.evaluator import Engine
 
-from .restart import NOTHING, CoreState, again
+from .restart import NOTHING, CoreState, UnreadableError, again
 from .rule_texts import from_text
 from .storage import event_log, snapshots
 from .storage.database import ReadTransaction, StorageError
@@ -29,6 +29,7 @@ class Proof:
         last: The last.
         beginning: What it began with, in words.
         events: In those rows.
+        unreadable: Those of them that the disk has changed; they could not be decided again.
         decisions: That the hashes cover, those before `first` too.
         committed: The hash that the service committed; "" is none.
         again: The hash that came out now.
@@ -38,6 +39,7 @@ class Proof:
     last: int
     beginning: str
     events: int
+    unreadable: tuple[int, ...]
     decisions: int
     committed: str
     again: str
@@ -45,7 +47,7 @@ class Proof:
     @property
     def same(self) -> bool:
         """Whether every decision was the same, in the same order."""
-        return self.committed == self.again
+        return self.committed == self.again and not self.unreadable
 
 
 def prove(connection: sqlite3.Connection) -> Proof:
@@ -59,9 +61,12 @@ def prove(connection: sqlite3.Connection) -> Proof:
     with ReadTransaction(connection, at_most_s=_BEGIN_S):
         cursor = snapshots.load_cursor(connection)
         engine, offset, beginning = _begin(connection)
-    first, events = offset + 1, 0
+    first, events, unreadable = offset + 1, 0, list[int]()
     for row in event_log.read_in_pieces(connection, offset, cursor.offset):
-        again(engine, row)
+        try:
+            again(engine, row)
+        except UnreadableError:
+            unreadable.append(row.offset)
         offset, events = row.offset, events + row.n
     if cursor.at > float("-inf"):
         engine.tick(cursor.at)
@@ -70,6 +75,7 @@ def prove(connection: sqlite3.Connection) -> Proof:
         last=offset,
         beginning=beginning,
         events=events,
+        unreadable=tuple(unreadable),
         decisions=engine.decided,
         committed=cursor.hash,
         again=engine.ledger_hash,

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import msgspec
+import structlog
+from claxon.event import Event
 
 from alerts.decisions import Step
 from alerts.desk import episode_key
@@ -20,12 +22,23 @@ from alerts.rules import Rule
 
 from .decoding import decode_logged
 from .rule_texts import from_text, to_text
-from .storage import event_log, outbox, snapshots
+from .storage import event_log, outbox, snapshots, state
 from .storage.database import Transaction
 from .storage.event_log import LoggedBatch, Resumed, Rewound, RulesChanged
+from .work import Tally
 
 NOTHING = -1
 """The offset before the log's first row."""
+
+
+_SAID = 20
+"""Rows that are named in the log, at most."""
+
+_log = structlog.get_logger(__name__)
+
+
+class UnreadableError(Exception):
+    """A row of the log that cannot be read; its offset."""
 
 
 class CoreState(msgspec.Struct):
@@ -66,6 +79,7 @@ class Restart:
         found = snapshots.load_newest(connection, CoreState)
         self.snapshot = found is not None
         self.agrees: bool | None = None
+        self.unreadable: list[LoggedBatch] = []
         if found is not None:
             self.offset = found.offset
             self.engine = Engine(from_text(found.rules), found.state.engine)
@@ -95,9 +109,28 @@ class Restart:
                 caught_up = True
                 yield self._catch_up()
             self.offset = row.offset
-            yield Repeated(offset=row.offset, n=row.n, step=again(self.engine, row), old=row.offset <= cursor.offset)
+            try:
+                step = again(self.engine, row)
+            except UnreadableError:
+                # One bad block must not keep people from being paged: what it held is lost, and said.
+                self.unreadable.append(row)
+                continue
+            yield Repeated(offset=row.offset, n=row.n, step=step, old=row.offset <= cursor.offset)
         if not caught_up:
             yield self._catch_up()
+
+    def say(self, tally: Tally) -> None:
+        """Count, and say in the log, what was unreadable, and whether the replay decided otherwise."""
+        tally.unreadable = len(self.unreadable)
+        for row in self.unreadable[:_SAID]:
+            said = "cannot be read: the disk changed it: its events are lost to this replay"
+            _log.error("log.unreadable_row", offset=row.offset, events=row.n, error=said)
+        if self.unreadable:
+            _log.error("log.unreadable", rows=len(self.unreadable), events=sum(row.n for row in self.unreadable))
+        if self.agrees is False:
+            tally.diverged += 1
+            remedy = "this version decides otherwise than the one that ran before, or the log was changed"
+            _log.error("ledger.diverged", offset=self.cursor.offset, hash=self.cursor.hash, error=remedy)
 
     def _catch_up(self) -> Repeated:
         step = self.engine.tick(self.cursor.at) if self.cursor.at > float("-inf") else Step()
@@ -114,16 +147,26 @@ def remember_told(connection: sqlite3.Connection, engine: Engine, notifier: Noti
             notifier.remember(alert, told)
 
 
+def restore_acknowledgements(connection: sqlite3.Connection, engine: Engine) -> None:
+    """Take from the episodes who looks after what fires: the log does not say it."""
+    for alert in engine.firing():
+        for known in state.load_episodes(connection, limit=1, fingerprint=alert.fingerprint):
+            if known.episode == alert.episode:
+                alert.acked_by, alert.acked_at = known.acked_by, known.acked_at
+
+
 def again(engine: Engine, row: LoggedBatch) -> Step:
     """Have an engine do what a row of the log had it do the first time, at the same instant.
 
     Raises:
         StorageError: The row changes the rules to some that this version cannot read.
+        UnreadableError: What the row holds was changed on disk; the engine is as it was.
     """
+    if row.unreadable:
+        raise UnreadableError(row.offset)
     match row.entry:
         case None:
-            events = decode_logged(row.body, received_at=row.received_at, app=row.app, skip=row.skip)
-            return engine.observe(events, row.observed_at)
+            return engine.observe(_events_of(row), row.observed_at)
         case Resumed():
             return engine.resume(row.observed_at)
         case RulesChanged(rules=text):
@@ -132,3 +175,10 @@ def again(engine: Engine, row: LoggedBatch) -> Step:
             # Up to there it had been evaluated when the clock was set back, whether or not an event came.
             before, after = engine.tick(since), engine.rewind(row.observed_at)
             return Step(before.transitions + after.transitions, before.decisions + after.decisions)
+
+
+def _events_of(row: LoggedBatch) -> list[Event]:
+    try:
+        return decode_logged(row.body, received_at=row.received_at, app=row.app, skip=row.skip)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise UnreadableError(row.offset) from fault

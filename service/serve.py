@@ -22,7 +22,8 @@ from .app import Service, create_app
 from .config_file import ConfigFileError, load_config
 from .logs import configure_logs
 from .settings import Settings, SettingsError
-from .storage.database import FILE, StorageError
+from .storage.corruption import FILE
+from .storage.database import StorageError
 from .tls import Certificate
 
 _log = structlog.get_logger(__name__)

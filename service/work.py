@@ -90,12 +90,16 @@ class Tally:
         commits: Transactions.
         failures: Batches that could not be committed.
         refusing: Whether the last one could not.
+        refused_at: When that was, by the clock that never jumps; -inf if the last one could be.
+        refused: Why.
         snapshot_bytes: Size of the newest snapshot.
         snapshot_s: How long it took to make.
         faults: Evaluations that raised.
         replayed: Events that the restart took from the log.
         restart_s: How long the restart took, until events could be taken.
+        unreadable: Rows of the log that the restart had to leave out.
         diverged: Restarts whose replay of the log decided otherwise than what is committed.
+        wal_bytes: Size of the write-ahead log when it was looked at last.
         jumps: How often the wall clock was set, by direction.
     """
 
@@ -106,10 +110,24 @@ class Tally:
     commits: int = 0
     failures: int = 0
     refusing: bool = False
+    refused_at: float = float("-inf")
+    refused: str = ""
     snapshot_bytes: int = 0
     snapshot_s: float = 0.0
     faults: int = 0
     replayed: int = 0
     restart_s: float = 0.0
+    unreadable: int = 0
     diverged: int = 0
+    wal_bytes: int = 0
     jumps: dict[str, int] = field(default_factory=lambda: {"ahead": 0, "back": 0})
+
+    def refuse(self, batches: int, why: str, at: float) -> None:
+        """Count batches that could not be committed."""
+        self.failures += batches
+        self.refusing, self.refused, self.refused_at = True, why, at
+
+    def took(self) -> None:
+        """Count a commit of batches."""
+        self.commits += 1
+        self.refusing, self.refused_at = False, float("-inf")

@@ -8,7 +8,10 @@ from importlib import import_module
 from typing import Any
 
 LEVEL = 3
-"""zstd's default: a batch of 500 events shrinks about tenfold in about a millisecond."""
+"""zstd's default: a batch of 500 events shrinks about tenfold in about a millisecond.
+
+With a checksum, so that the service can keep what it was sent, and see later that the disk has not changed it.
+"""
 
 
 def best() -> tuple[str, Callable[[bytes], bytes]]:
@@ -24,7 +27,8 @@ def _standard_zstd() -> Callable[[bytes], bytes] | None:
         zstd: Any = import_module("compression.zstd")  # Python 3.14
     except ImportError:
         return None
-    return lambda body: zstd.compress(body, LEVEL)
+    options = {zstd.CompressionParameter.compression_level: LEVEL, zstd.CompressionParameter.checksum_flag: 1}
+    return lambda body: zstd.compress(body, options=options)
 
 
 def _zstandard() -> Callable[[bytes], bytes] | None:
@@ -32,6 +36,6 @@ def _zstandard() -> Callable[[bytes], bytes] | None:
         zstandard: Any = import_module("zstandard")
     except ImportError:
         return None
-    compressor = zstandard.ZstdCompressor(level=LEVEL)
+    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
     shrink: Callable[[bytes], bytes] = compressor.compress
     return shrink

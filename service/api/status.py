@@ -33,13 +33,15 @@ async def healthy(request: Request) -> Response:
 @router.head("/-/ready", include_in_schema=False)
 @router.get("/-/ready", summary="200 once events are taken")
 async def ready(request: Request) -> Response:
-    """Answer 503 when the core does not answer within a second."""
+    """Answer 503 when the core does not answer within a second, or when what comes cannot be written."""
     service = request.app.state.service
     try:
         async with asyncio.timeout(1):
-            await asyncio.wrap_future(service.core.submit(lambda: None))
+            unready = await asyncio.wrap_future(service.core.submit(service.unready))
     except TimeoutError as fault:
         raise Problem(503, "core: busy: try again in a second", headers={"Retry-After": "1"}) from fault
+    if unready:
+        raise Problem(503, unready, headers={"Retry-After": "10"})
     return Response("ready\n", media_type="text/plain")
 
 

@@ -16,6 +16,7 @@ from alerts.config import KeyConfig
 
 from ..decoding import Batch, decode
 from ..keys.only_app import keep_to_app
+from ..storage.corruption import is_corrupt
 from ..work import Ingest, NoneGood, Posted, Taken
 from .auth import wait
 from .problems import Problem
@@ -129,6 +130,9 @@ def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig,
 
 
 def _storage_problem(fault: sqlite3.Error) -> Problem:
+    if is_corrupt(fault):
+        said = f"database: {fault}: nothing is taken until Claxon has started again, on a new one: send again then"
+        return Problem(503, said, headers={"Retry-After": "10"})
     if "full" in str(fault):
         return Problem(
             507, "disk: full: free some space; nothing of this batch was kept", headers={"Retry-After": "30"}

@@ -45,6 +45,9 @@ def _verify(options: argparse.Namespace) -> int:
     print(f"decided:   {proof.decisions:,} decisions on {proof.events:,} events in {seconds:.1f} s ({rate:,.0f}/s)")
     print(f"committed: {proof.committed or 'unknown'}")
     print(f"again:     {proof.again}")
+    if proof.unreadable:
+        rows = ", ".join(map(str, proof.unreadable[:20]))
+        print(f"claxon: event log: {len(proof.unreadable)} rows cannot be read (bit rot): {rows}", file=sys.stderr)
     if proof.committed == "":
         print("claxon: cursor: no hash yet: start `claxon serve` on it once", file=sys.stderr)
         return 2

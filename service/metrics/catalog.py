@@ -13,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from claxon.taxonomy import KINDS
 
+from .door import INGEST, KEYS
 from .metric import Chapter, Metric, Row, each, named, one, total
 from .sample import FIRING_LABELS, MAX_APPS, MAX_FIRING, MAX_MODELS, Sample
 
@@ -153,94 +154,6 @@ _ALERTS = Chapter(
     ),
 )
 
-_INGEST = Chapter(
-    title="What comes in",
-    about=(
-        "Counted since the process started. Labels are closed sets, all there from 0: the reasons of "
-        "[/v1/rejects](rejects.md), and why a connection was ended before its time."
-    ),
-    metrics=(
-        Metric(
-            name="claxon_ingest_requests_total",
-            help="Bodies of events that could be read.",
-            read=one(lambda sample: sample.intake.requests),
-        ),
-        Metric(
-            name="claxon_ingest_batches_total",
-            help="Batches committed to the event log.",
-            read=one(lambda sample: sample.tally.batches),
-        ),
-        Metric(
-            name="claxon_ingest_events_total",
-            help="Events committed to the event log.",
-            read=one(lambda sample: sample.tally.events),
-        ),
-        Metric(
-            name="claxon_ingest_duplicates_total",
-            help="Events left out, for they were known: by their event_id, or as a call that was told of already.",
-            read=one(lambda sample: sample.tally.duplicates),
-        ),
-        Metric(
-            name="claxon_ingest_rejected_events_total",
-            help="Events refused; the sender was told why.",
-            read=one(lambda sample: sample.intake.rejected),
-        ),
-        Metric(
-            name="claxon_ingest_rejects_total",
-            help="Events and whole bodies refused, by class of reason.",
-            labels=("reason",),
-            read=lambda sample: named(sample.intake.reasons),
-        ),
-        Metric(
-            name="claxon_ingest_refused_bodies_total",
-            help="Bodies of events of which nothing could be read: 400, 413 or 415.",
-            read=one(lambda sample: sample.intake.refused_bodies),
-        ),
-        Metric(
-            name="claxon_ingest_unkept_rejects_total",
-            help="Of what was refused, what /v1/rejects does not show, for there was too much at a time.",
-            read=one(lambda sample: sample.intake.unkept),
-        ),
-        Metric(
-            name="claxon_ingest_over_budget_total",
-            help="Requests answered 503, for too many bytes of bodies were held.",
-            read=one(lambda sample: sample.intake.too_much),
-        ),
-        Metric(
-            name="claxon_connections",
-            help="Connections that are open.",
-            read=one(lambda sample: sample.intake.connections),
-        ),
-        Metric(
-            name="claxon_connections_ended_total",
-            help="Connections ended before their time: slow_headers, slow_body, slow_reader, idle, too_many, "
-            "large_headers or malformed.",
-            labels=("reason",),
-            read=lambda sample: named(sample.intake.ended),
-        ),
-        Metric(
-            name="claxon_ingest_dropped_fields_total",
-            help="Fields that no event has, left out and not stored.",
-            read=one(lambda sample: sample.intake.dropped_fields),
-        ),
-        Metric(
-            name="claxon_ingest_not_ours_total",
-            help="Spans, log records and lines from OTLP or Loki's clients that are no calls to Claude; not kept.",
-            read=one(lambda sample: sample.intake.not_ours),
-        ),
-        Metric(
-            name="claxon_ingest_twins_total",
-            help="Spans that told of a call of which another one of the same request told more.",
-            read=one(lambda sample: sample.intake.twins),
-        ),
-        Metric(
-            name="claxon_client_dropped_events_total",
-            help="Events that clients say they had to drop before they could send them.",
-            read=one(lambda sample: sample.tally.client_dropped),
-        ),
-    ),
-)
-
 _CORE = Chapter(
     title="Claxon's core",
     about=(
@@ -326,6 +239,31 @@ _CORE = Chapter(
             help="Restarts whose replay of the log decided otherwise than what is committed, which is a bug of Claxon, "
             "another version of it, or a log that was changed.",
             read=one(lambda sample: sample.tally.diverged),
+        ),
+        Metric(
+            name="claxon_unreadable_log_rows",
+            help="Rows of the log that this process had to leave out when it started, for the disk had changed them.",
+            read=one(lambda sample: sample.tally.unreadable),
+        ),
+        Metric(
+            name="claxon_wal_bytes",
+            help="Size of the write-ahead log; over 256 MiB a reader does not end, or the disk is full.",
+            read=one(lambda sample: sample.tally.wal_bytes),
+        ),
+        Metric(
+            name="claxon_databases_set_aside",
+            help="Corrupt databases that were set aside and still lie in the data folder.",
+            read=one(lambda sample: sample.watch.set_aside),
+        ),
+        Metric(
+            name="claxon_scrub_last_timestamp_seconds",
+            help="When the whole database was last looked through for damage, in Unix time; 0 before the first time.",
+            read=one(lambda sample: sample.watch.scrubbed_at),
+        ),
+        Metric(
+            name="claxon_scrub_damaged",
+            help="What the last look through the whole database found damaged: rows of the log, and faults of tables.",
+            read=one(lambda sample: sample.watch.damaged),
         ),
         Metric(
             name="claxon_decisions_total",
@@ -479,28 +417,5 @@ _WATCH = Chapter(
     ),
 )
 
-_KEYS = Chapter(
-    title="Keys",
-    about=(
-        "[What a key may](keys.md). Counted since the process started. The reasons are a closed set; a key has series "
-        "if it has limits."
-    ),
-    metrics=(
-        Metric(
-            name="claxon_requests_denied_total",
-            help="Requests that were answered 401, or 429 for trying keys, by reason: missing, unknown, expired, "
-            "revoked, guessing.",
-            labels=("reason",),
-            read=lambda sample: named(sample.denied),
-        ),
-        Metric(
-            name="claxon_requests_limited_total",
-            help="Requests that were answered 429, for their key had too many events or requests a second.",
-            labels=("key", "limit"),
-            read=lambda sample: sample.limited.items(),
-        ),
-    ),
-)
-
-CHAPTERS = (_APPS, _ALERTS, _INGEST, _CORE, _DELIVERY, _PEOPLE, _KEYS, _WATCH)
+CHAPTERS = (_APPS, _ALERTS, INGEST, _CORE, _DELIVERY, _PEOPLE, KEYS, _WATCH)
 METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)

@@ -10,9 +10,8 @@ from importlib import resources
 from pathlib import Path
 
 from ..clock import monotonic
+from .corruption import FILE, is_corrupt, marked, set_aside, too_often
 from .folder_lock import FolderLock, LockedError
-
-FILE = "claxon.sqlite3"
 
 READ_S = 10.0
 """How long a read may last, where nobody says otherwise."""
@@ -26,6 +25,10 @@ _IN_USE = "in use: another Claxon runs on it; name another folder by --data"
 
 class StorageError(Exception):
     """The database cannot be used; the text is *where: value: remedy*."""
+
+
+class CorruptError(StorageError):
+    """The file is damaged, or was found so before; it is as it was."""
 
 
 class Transaction:
@@ -133,12 +136,18 @@ def open_database(folder: Path, *, create: bool = True) -> sqlite3.Connection:
         create: False: a folder without a database is an error, and so is one of an older schema.
 
     Raises:
-        StorageError: The folder cannot be written, another one writes there, or the file is no database of ours.
+        CorruptError: The file is no database, or a damaged one, as far as a quick look tells.
+        StorageError: The folder cannot be written, another one writes there, or the database is of a newer Claxon.
     """
     path = folder / FILE
     if not create and not path.is_file():
         raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
     lock = _lock(folder, path)
+    try:
+        _refuse_corrupt(folder)
+    except BaseException:
+        lock.release()
+        raise
     try:
         connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5, factory=_Owned)
     except sqlite3.Error as fault:
@@ -150,6 +159,8 @@ def open_database(folder: Path, *, create: bool = True) -> sqlite3.Connection:
         _migrate(connection, path, may=create)
     except sqlite3.Error as fault:
         connection.close()
+        if is_corrupt(fault):
+            raise CorruptError(f"{path}: {fault}") from fault
         if "locked" in str(fault):
             raise StorageError(f"{path}: {_IN_USE}") from fault
         raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
@@ -157,6 +168,35 @@ def open_database(folder: Path, *, create: bool = True) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def open_or_set_aside(folder: Path, *, at: float) -> tuple[sqlite3.Connection, Path | None]:
+    """Open to write; where the database is corrupt, set it aside first, and begin a new one.
+
+    Args:
+        folder: Where the file is, or will be.
+        at: The present, Unix seconds: the name of what is set aside holds it.
+
+    Returns:
+        The connection, and what was set aside, if anything was.
+
+    Raises:
+        StorageError: As `open_database`; or it was set aside so often lately that the disk must be broken.
+    """
+    try:
+        return open_database(folder), None
+    except CorruptError as fault:
+        path, why = folder / FILE, str(fault)
+    if too_often(folder, at=at):
+        raise StorageError(f"{why}: the sixth within a day: look at the disk, and move away the {FILE}.corrupt-* files")
+    lock = _lock(folder, path)
+    try:
+        kept = set_aside(folder, why, at=at)
+    except OSError as fault:
+        raise StorageError(f"{why}: cannot be set aside: {fault}: {_REMEDY}") from fault
+    finally:
+        lock.release()
+    return open_database(folder), kept
 
 
 def open_reader(folder: Path) -> sqlite3.Connection:
@@ -172,9 +212,8 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     path = folder / FILE
     if not path.is_file():
         raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
-    uri = f"{path.resolve().as_uri()}?mode=ro"
     try:
-        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+        connection = _connect_to_read(path)
     except sqlite3.Error as fault:
         raise StorageError(f"{path}: {fault}: name a folder that this user may read and write") from fault
     try:
@@ -223,6 +262,41 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, may: bool) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _connect_to_read(path: Path) -> sqlite3.Connection:
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
+
+
+def _refuse_corrupt(folder: Path) -> None:
+    """Look at the database without writing: who opens a damaged one to write empties its log into it at the end."""
+    path = folder / FILE
+    if why := marked(folder):
+        raise CorruptError(f"{path}: {why}")
+    if not path.is_file():
+        return
+    try:
+        connection = _connect_to_read(path)
+        try:
+            _probe(connection)
+        finally:
+            connection.close()
+    except sqlite3.Error as fault:
+        if is_corrupt(fault):
+            raise CorruptError(f"{path}: {fault}") from fault
+        # Whatever else is wrong is met, and said, by who opens it to write.
+
+
+def _probe(connection: sqlite3.Connection) -> None:
+    """Read both ends of every table: cheap, however large the file, and what a restart is about to read lies there."""
+    tables = connection.execute(
+        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite_%'"
+    ).fetchall()
+    for name, without_rowid in tables:
+        connection.execute(f'SELECT * FROM "{name}" LIMIT 1').fetchone()  # noqa: S608 — a name of our own schema
+        if not without_rowid:
+            connection.execute(f'SELECT * FROM "{name}" ORDER BY rowid DESC LIMIT 1').fetchone()  # noqa: S608
 
 
 def _prepare(connection: sqlite3.Connection) -> None:

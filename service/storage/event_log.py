@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TypeAlias
 
 import msgspec
@@ -15,12 +16,16 @@ import zstandard
 from .database import StorageError
 
 PIECE = 200
-"""Rows that are read at once where the write-ahead log must not wait: some ten milliseconds, some ten megabytes."""
+"""Rows that are read at once, at most, where the write-ahead log must not wait: some ten milliseconds."""
+
+PIECE_BYTES = 16 * 1024 * 1024
+"""And so many bytes, or one row more."""
 
 _LAST = 2**63 - 1
 """No row is after it."""
 
-_COMPRESS = zstandard.ZstdCompressor(level=1)
+# With a checksum: SQLite has none, and what a disk changed must not count as something else.
+_COMPRESS = zstandard.ZstdCompressor(level=1, write_checksum=True)
 _EXPAND = zstandard.ZstdDecompressor()
 
 
@@ -53,7 +58,7 @@ class RulesChanged(msgspec.Struct, frozen=True, tag="rules"):
 Entry: TypeAlias = Resumed | Rewound | RulesChanged
 """What a row without events says."""
 
-_ENTRY = msgspec.json.Decoder(Entry)
+_ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 
 class LoggedBatch(msgspec.Struct, kw_only=True):
@@ -66,6 +71,7 @@ class LoggedBatch(msgspec.Struct, kw_only=True):
         app: The app of events that name none.
         n: How many events there are.
         skip: Indexes of those that an earlier batch already held.
+        unreadable: Whether the body was changed on disk, and is empty here.
         body: A JSON array; with n = 0 an entry.
     """
 
@@ -76,13 +82,19 @@ class LoggedBatch(msgspec.Struct, kw_only=True):
     body: bytes
     skip: list[int] = msgspec.field(default_factory=list)
     offset: int = 0
+    unreadable: bool = False
 
     @property
     def entry(self) -> Entry | None:
-        """What a row without events says; None for a batch."""
-        if self.n:
+        """What a row without events says; None for a batch, and where nobody can read it."""
+        if self.n or self.unreadable:
             return None
-        return _ENTRY.decode(self.body) if self.body else Resumed()
+        if not self.body:
+            return Resumed()
+        try:
+            return _ENTRY.decode(self.body)
+        except msgspec.MsgspecError:
+            return None
 
 
 def compress(body: bytes) -> bytes:
@@ -93,10 +105,18 @@ def compress(body: bytes) -> bytes:
 def stored_from(sent: bytes, body: bytes) -> bytes:
     """Return a body as it is stored: what was sent, where that is the very form, or compressed anew."""
     try:
-        whole = zstandard.get_frame_parameters(sent).content_size == len(body)
+        frame = zstandard.get_frame_parameters(sent)
     except zstandard.ZstdError:
-        whole = False
-    return sent if whole else compress(body)
+        return compress(body)
+    return sent if frame.has_checksum and frame.content_size == len(body) else compress(body)
+
+
+def expanded(stored: bytes) -> bytes | None:
+    """Return a body as it was posted; None if the disk has changed what is stored."""
+    try:
+        return _EXPAND.decompress(stored) if stored else b""
+    except zstandard.ZstdError:
+        return None
 
 
 def append(connection: sqlite3.Connection, batch: LoggedBatch, stored: bytes) -> int:
@@ -134,22 +154,26 @@ def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
     return _rows(connection, after, _LAST)
 
 
-def _rows(connection: sqlite3.Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
+def _rows(connection: sqlite3.Connection, after: int, up_to: int) -> Generator[LoggedBatch]:
     rows = connection.execute(
         "SELECT offset, received_at, observed_at, app, n, skip, body FROM event_log "
         "WHERE offset > ? AND offset <= ? ORDER BY offset",
         (after, up_to),
     )
-    for offset, received_at, observed_at, app, n, skip, body in rows:
-        yield LoggedBatch(
-            offset=offset,
-            received_at=received_at,
-            observed_at=observed_at,
-            app=app,
-            n=n,
-            skip=msgspec.json.decode(skip, type=list[int]) if skip else [],
-            body=_EXPAND.decompress(body) if body else b"",
-        )
+    # Whoever does not read to the end must not keep the read open: the cursor goes with the generator.
+    with contextlib.closing(rows):
+        for offset, received_at, observed_at, app, n, skip, stored in rows:
+            body = expanded(stored)
+            yield LoggedBatch(
+                offset=offset,
+                received_at=received_at,
+                observed_at=observed_at,
+                app=app,
+                n=n,
+                skip=msgspec.json.decode(skip, type=list[int]) if skip else [],
+                body=body or b"",
+                unreadable=body is None,
+            )
 
 
 def read_in_pieces(connection: sqlite3.Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
@@ -160,12 +184,24 @@ def read_in_pieces(connection: sqlite3.Connection, after: int, up_to: int) -> It
     """
     while after < up_to:
         end = min(after + PIECE, up_to)
-        piece = list(_rows(connection, after, end))
+        piece, whole = _piece(connection, after, end)
         # Pruning takes a beginning; a gap with rows before it is somebody else's work, and the hash will tell.
         if (not piece or piece[0].offset > after + 1) and _begins_after(connection, after):
             raise StorageError(f"event log: row {after + 1}: pruned while it was read: begin again")
         yield from piece
-        after = end
+        after = end if whole else piece[-1].offset
+
+
+def _piece(connection: sqlite3.Connection, after: int, end: int) -> tuple[list[LoggedBatch], bool]:
+    """Return rows, and whether they are all up to an offset; the read has ended then."""
+    piece, size = list[LoggedBatch](), 0
+    with contextlib.closing(_rows(connection, after, end)) as rows:
+        for row in rows:
+            piece.append(row)
+            size += len(row.body)
+            if size > PIECE_BYTES:
+                return piece, row.offset == end
+    return piece, True
 
 
 def _begins_after(connection: sqlite3.Connection, offset: int) -> bool:

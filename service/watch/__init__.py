@@ -7,7 +7,9 @@ heartbeat     pings somebody else while all works
 blindness     ClaxonBlind, told directly
 failing       ClaxonDeliveryFailing
 audit         ClaxonPageUntold
-own_pages     the two above, raised and ended
+corrupted     ClaxonDatabaseCorrupt
+scrubbing     reads the whole database once a day
+own_pages     those above that go through the outbox, raised and ended
 ways          by whom something can be told although something fails
 saying        its log
 drill         a test page, end to end

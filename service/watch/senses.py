@@ -116,6 +116,11 @@ class Senses:
         """Whether the core has answered at all."""
         return self._pulse.answer is not None
 
+    @property
+    def fault(self) -> str:
+        """Why the last write that only tries the disk failed; "" if it did not."""
+        return self._fault
+
     def look(self, now: float) -> dict[Part, str]:
         """Return what is wrong, a sentence for each part; `now` is of the clock that never jumps."""
         wrong = self._look_at_the_core(now)
@@ -135,7 +140,7 @@ class Senses:
         core = self._core
         if self._fault or self._steady() - self._write_at >= self._limits.write_every:
             self._write_at = self._steady()
-            self._fault = _fault_of(lambda: pulse.write(core.connection, self._clock()))
+            self._fault = self._fault_of_a_write()
             self._failing = tuple(self._deliverer.failing())
         return Pulse(
             lag_s=core.lag_s,
@@ -145,6 +150,14 @@ class Senses:
             faults=core.tally.faults,
             failing=self._failing,
         )
+
+    def _fault_of_a_write(self) -> str:
+        try:
+            pulse.write(self._core.connection, self._clock())
+        except sqlite3.Error as fault:
+            self._core.doubt(fault)
+            return str(fault)
+        return ""
 
     def _look_at_the_core(self, now: float) -> dict[Part, str]:
         if not self._core.alive:
@@ -199,11 +212,3 @@ class Senses:
         return (
             f"no answer for {silent_s:.0f} s: nothing is taken, sent or timed" if silent_s > self._limits.answer else ""
         )
-
-
-def _fault_of(write: Callable[[], None]) -> str:
-    try:
-        write()
-    except sqlite3.Error as fault:
-        return str(fault)
-    return ""

@@ -15,6 +15,9 @@ class WatchTally:
         blind: Whether ClaxonBlind fires.
         blind_pages: Messages of it by outcome: delivered or failed.
         untold: Pages that nobody was told of, when they were last looked at.
+        set_aside: Corrupt databases that lie in the folder, set aside.
+        scrubbed_at: When the whole database was last looked through, Unix seconds; 0 before the first time.
+        damaged: What was found wrong then.
         no_way: Pages of Claxon's own that nobody could be told of: there is no other way out.
     """
 
@@ -24,3 +27,6 @@ class WatchTally:
     blind_pages: dict[str, int] = field(default_factory=lambda: {"delivered": 0, "failed": 0})
     untold: int = 0
     no_way: int = 0
+    set_aside: int = 0
+    scrubbed_at: float = 0.0
+    damaged: int = 0

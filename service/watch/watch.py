@@ -70,6 +70,11 @@ class Watch:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="claxon-watch", daemon=True)
 
+    @property
+    def fault(self) -> str:
+        """Why nothing can be written, as of some seconds ago; "" if it can."""
+        return self._senses.fault
+
     def start(self) -> None:
         """Begin to look."""
         self._thread.start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from service.decoding import BadBody
+from service.doubt import Doubt
 from service.log_writer import LogWriter
 from service.overlap import Overlap
 from service.storage import event_log
@@ -37,7 +39,7 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
 
 @pytest.fixture
 def writer(connection: sqlite3.Connection) -> Iterator[LogWriter]:
-    writer = LogWriter(connection, Tally(), Overlap(connection))
+    writer = LogWriter(connection, Tally(), Overlap(connection), Doubt(connection), steady=time.monotonic)
     yield writer
     writer.close()
 

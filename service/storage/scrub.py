@@ -1,0 +1,105 @@
+"""Scrub: the whole database is read, to find what a disk has changed before somebody needs it.
+
+In pieces, each soon over, so that the write-ahead log can be emptied between them; the log's bodies are checked by
+their checksums, all else by SQLite's own `quick_check`, a table at a time.
+
+≠ when, who is told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from . import event_log
+from .corruption import is_corrupt
+from .database import ReadTransaction
+
+TABLE_S = 60.0
+"""A table may take so long: over that, it is said not to have been looked at."""
+
+_MAX_SAID = 20
+
+
+@dataclass(slots=True)
+class Scrubbed:
+    """What one pass found.
+
+    Attributes:
+        rows: Of the log.
+        unreadable: Offsets of rows of the log that cannot be read, at most 20.
+        damaged: What SQLite says of the tables, a sentence each.
+        unfinished: Tables that took too long.
+    """
+
+    rows: int = 0
+    unreadable: list[int] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing is wrong, as far as was looked."""
+        return not self.unreadable and not self.damaged
+
+
+def scrub(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]:
+    """Look through everything, and note what is wrong; yield between two pieces, for the caller to rest.
+
+    Args:
+        connection: A reader's.
+        found: Takes the findings.
+    """
+    yield from _log_rows(connection, found)
+    names = [row[0] for row in connection.execute("SELECT name FROM pragma_table_list WHERE type = 'table'")]
+    for name in names:
+        if name != "event_log" and not name.startswith("sqlite_"):
+            _table(connection, name, found)
+            yield
+
+
+def _log_rows(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]:
+    after: int | None = -1
+    while after is not None:
+        try:
+            after = _piece(connection, after, found)
+        except sqlite3.DatabaseError as fault:
+            if not is_corrupt(fault):
+                raise
+            found.damaged.append(f"event_log: after row {after}: {fault}")
+            return
+        yield
+
+
+def _piece(connection: sqlite3.Connection, after: int, found: Scrubbed) -> int | None:
+    """Look at some rows after an offset; return the last, None at the end."""
+    last, size = None, 0
+    rows = connection.execute(
+        "SELECT offset, body FROM event_log WHERE offset > ? ORDER BY offset LIMIT ?", (after, event_log.PIECE)
+    )
+    with contextlib.closing(rows):
+        for offset, stored in rows:
+            if event_log.expanded(stored) is None and len(found.unreadable) < _MAX_SAID:
+                found.unreadable.append(offset)
+            found.rows += 1
+            last, size = offset, size + len(stored)
+            if size > event_log.PIECE_BYTES:
+                break
+    return last
+
+
+def _table(connection: sqlite3.Connection, name: str, found: Scrubbed) -> None:
+    try:
+        with ReadTransaction(connection, at_most_s=TABLE_S):
+            said = [str(row[0]) for row in connection.execute(f'PRAGMA quick_check("{name}")')]
+    except sqlite3.DatabaseError as fault:
+        if "interrupted" in str(fault):
+            found.unfinished.append(name)
+        elif is_corrupt(fault):
+            found.damaged.append(f"{name}: {fault}")
+        else:
+            raise
+        return
+    found.damaged += [f"{name}: {line}" for line in said[:_MAX_SAID] if line != "ok"]
