@@ -3,15 +3,18 @@
 The log is written as the core writes it (`event_log.append`, `failures.add`, one transaction
 for up to 64 batches), without HTTP; then the indexer sorts, then each question is asked on
 a reader's connection: once on a new one, then `--repeats` times.
-Usage: python -m benchmarks.queries [--events 10000000] [--batch 500] [--failing 0.03] [--repeats 20]
+Usage: python -m benchmarks.queries [--events 10000000] [--batch 500] [--failing 0.03] [--repeats 20] [--export]
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import random
 import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -192,6 +195,19 @@ def measure(options: argparse.Namespace, folder: Path) -> None:
     print(f"  worst p50 of the questions for failures: {worst * 1e3:.1f} ms = {worst / 0.05:.2f} x 50 ms")
     reader.close()
     writer.connection.close()
+    for name in ("all.parquet", "all.ndjson.zst") if options.export else ():
+        export(folder, name)
+
+
+def export(folder: Path, name: str) -> None:
+    """Print how long `claxon export` takes, and the most memory that it has."""
+    file, begin = folder / name, time.perf_counter()
+    command = [sys.executable, "-m", "service", "export", "--data", str(folder), str(file)]
+    export = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(export.pid, 0)
+    assert status == 0, status
+    said = f"{time.perf_counter() - begin:.1f} s, {file.stat().st_size / 1e6:.1f} MB"
+    print(f"  export to {name}: {said}, at most {used.ru_maxrss / 1024:.0f} MB of memory")
 
 
 def _sort(writer: Writer, reader: sqlite3.Connection, failed: float) -> None:
@@ -211,6 +227,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=500)
     parser.add_argument("--failing", type=float, default=0.03)
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--export", action="store_true", help="also export all of it; needs pyarrow")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         measure(options, Path(folder))

@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
@@ -23,10 +24,18 @@ def free_port() -> int:
 class Server:
     """Starts the service on a free port; stops it by its process id."""
 
-    def __init__(self, folder: Path, *, config: Path | None = None) -> None:
+    def __init__(self, folder: Path, *, config: Path | None = None, program: Sequence[str] = ("service",)) -> None:
+        """Prepare it.
+
+        Args:
+            folder: Of its data and its log.
+            config: Its configuration.
+            program: The module that is run as `claxon`, and what comes before `serve`.
+        """
         self.port = free_port()
         self._folder = folder
         self._config = config
+        self._program = program
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -45,7 +54,7 @@ class Server:
     def start(self) -> float:
         """Start, wait until it is ready, return the seconds that took."""
         begin = time.perf_counter()
-        command = [sys.executable, "-m", "service", "serve", "--listen", f"127.0.0.1:{self.port}"]
+        command = [sys.executable, "-m", *self._program, "serve", "--listen", f"127.0.0.1:{self.port}"]
         command += ["--data", str(self._folder / "data"), "--log-level", "warning"]
         if self._config is not None:
             command += ["--config", str(self._config)]

@@ -33,13 +33,21 @@ class Busy(Exception):
 class Searcher:
     """Answers searches; belongs to the event loop it is first asked on."""
 
-    def __init__(self, open_reader: Callable[[], sqlite3.Connection], *, steady: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        open_reader: Callable[[], sqlite3.Connection],
+        *,
+        steady: Callable[[], float],
+        patience_s: float = PATIENCE_S,
+    ) -> None:
         """Take note of how to read.
 
         Args:
             open_reader: Opens a connection to read by.
             steady: Seconds that never jump.
+            patience_s: How long one may wait for its turn.
         """
+        self._patience_s = patience_s
         self._open_reader = open_reader
         self._steady = steady
         self._turns = asyncio.Semaphore(AT_ONCE)
@@ -54,7 +62,7 @@ class Searcher:
             StorageError: The same.
         """
         try:
-            await asyncio.wait_for(self._turns.acquire(), PATIENCE_S)
+            await asyncio.wait_for(self._turns.acquire(), self._patience_s)
         except TimeoutError as fault:
             raise Busy from fault
         try:

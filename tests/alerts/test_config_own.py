@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, KeyConfig, parse_config
+from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, RetentionConfig, parse_config
 from alerts.matchers import parse_matchers
 
 WHO = {
@@ -26,6 +27,7 @@ def test_what_is_not_said_has_its_default() -> None:
     assert problems == []
     assert (config.fallback_receiver, config.heartbeat, config.escalations) == ("", None, ())
     assert (config.ack_expires_s, config.silence_max_s) == (1800.0, 2_592_000.0)
+    assert config.retention == RetentionConfig(age_s=2_592_000.0, size=None)
 
 
 def test_all_of_them_are_read() -> None:
@@ -34,6 +36,7 @@ def test_all_of_them_are_read() -> None:
         heartbeat={"url": "https://example.org/ping", "interval": "30s"},
         acknowledgement={"expires_after": "0s"},
         silences={"max_duration": "7d"},
+        retention={"age": "7d", "size": "20GB"},
         escalations=[
             {
                 "matchers": ['severity="page"'],
@@ -47,6 +50,7 @@ def test_all_of_them_are_read() -> None:
     assert config.fallback_receiver == "lead"
     assert config.heartbeat == HeartbeatConfig(url="https://example.org/ping", interval_s=30.0)
     assert (config.ack_expires_s, config.silence_max_s) == (0.0, 604_800.0)
+    assert config.retention == RetentionConfig(age_s=604_800.0, size=20 * 1024**3)
     assert config.escalations == (
         EscalationConfig(
             matchers=parse_matchers('severity="page"'),
@@ -77,6 +81,13 @@ def test_the_url_of_the_heartbeat_may_stand_in_a_file() -> None:
         ({"acknowledgement": {"expires": "1m"}}, "acknowledgement.expires: not a setting: one of expires_after"),
         ({"silences": {"max_duration": "0s"}}, "silences.max_duration: '0s': must be more than 0"),
         ({"silences": 3}, "silences: 3: expected a mapping"),
+        ({"retention": {"age": "5m"}}, "retention.age: '5m': at least 1h"),
+        ({"retention": {"age": "soon"}}, "retention.age: 'soon': not a duration"),
+        ({"retention": {"size": "20"}}, "retention.size: '20': not a size: write a whole number and a unit"),
+        ({"retention": {"size": 20}}, "retention.size: '20': not a size: write a whole number and a unit"),
+        ({"retention": {"size": "63MB"}}, "retention.size: '63MB': at least 64MB"),
+        ({"retention": {"bytes": "1GB"}}, "retention.bytes: not a setting: one of age, size"),
+        ({"retention": []}, "retention: []: expected a mapping"),
         ({"escalations": {}}, "escalations: {}: expected a list"),
         ({"escalations": [{"matchers": ["a=1"]}]}, "escalations[0]: steps: missing: write who is told next"),
         (
