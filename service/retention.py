@@ -169,14 +169,20 @@ class Retention:
         more = True
         while more and not self._ending.is_set():
             rows = self._rows.get(name, 16)
-            more, took = self._in_core(partial(self._timed, work, rows))
+            more, took = self._core.submit(partial(self._slice, work, rows)).result(_ANSWER_S)
             self._rows[name] = max(1, min(_MOST, 2 * rows, int(rows * SLICE_S / max(took, 1e-6))))
             if more:
                 self._ending.wait(took * _PAUSE)
 
-    def _timed(self, work: Callable[[int], bool], rows: int) -> tuple[bool, float]:
-        begin = self._steady()
-        return work(rows), self._steady() - begin
+    def _slice(self, work: Callable[[int], bool], rows: int) -> tuple[bool, float]:
+        """Do one slice, in the core's thread; return whether there is more, and how long it took."""
+        connection, begin = self._core.connection, self._steady()
+        with LazyTransaction(connection):
+            more = work(rows)
+        if more:
+            # Else all that was moved is copied at once, later, while a batch waits.
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return more, self._steady() - begin
 
     def _in_core(self, function: Callable[[], Any]) -> Any:
         def inside() -> Any:

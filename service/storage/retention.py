@@ -17,8 +17,8 @@ from . import failure_segments, failures, log_rows, snapshots
 REMEMBER_S = 86_400.0
 """How long idempotency keys and event ids are remembered."""
 
-SPARE = 0.05
-"""Of the file's pages that may be free: more are given back."""
+SPARE = 0.25
+"""Of the file's pages that may be free, for they are written to next: more are given back."""
 
 _ANCHORS = 8  # beginnings of a proof that the log has, about
 _LEAST_FREE = 2048  # pages: 16 MB

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, KeyConfig, parse_config
-from alerts.config import Config, EscalationConfig, EscalationStep, HeartbeatConfig, RetentionConfig, parse_config
+from alerts.config import (
+    Config,
+    EscalationConfig,
+    EscalationStep,
+    HeartbeatConfig,
+    KeyConfig,
+    RetentionConfig,
+    parse_config,
+)
 from alerts.matchers import parse_matchers
 
 WHO = {
