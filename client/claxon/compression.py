@@ -36,6 +36,5 @@ def _zstandard() -> Callable[[bytes], bytes] | None:
         zstandard: Any = import_module("zstandard")
     except ImportError:
         return None
-    compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
-    shrink: Callable[[bytes], bytes] = compressor.compress
-    return shrink
+    # Anew each time: a compressor that two threads use at once makes rubbish, and a flush may be in another one.
+    return lambda body: bytes(zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(body))

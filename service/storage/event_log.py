@@ -13,6 +13,7 @@ from typing import TypeAlias
 import msgspec
 import zstandard
 
+from . import zstd
 from .database import StorageError
 
 PIECE = 200
@@ -23,10 +24,6 @@ PIECE_BYTES = 16 * 1024 * 1024
 
 _LAST = 2**63 - 1
 """No row is after it."""
-
-# With a checksum: SQLite has none, and what a disk changed must not count as something else.
-_COMPRESS = zstandard.ZstdCompressor(level=1, write_checksum=True)
-_EXPAND = zstandard.ZstdDecompressor()
 
 
 class Resumed(msgspec.Struct, frozen=True, tag="resumed"):
@@ -99,7 +96,7 @@ class LoggedBatch(msgspec.Struct, kw_only=True):
 
 def compress(body: bytes) -> bytes:
     """Return a body as it is stored; lets other threads run meanwhile."""
-    return _COMPRESS.compress(body)
+    return zstd.compress(body)
 
 
 def stored_from(sent: bytes, body: bytes) -> bytes:
@@ -114,7 +111,7 @@ def stored_from(sent: bytes, body: bytes) -> bytes:
 def expanded(stored: bytes) -> bytes | None:
     """Return a body as it was posted; None if the disk has changed what is stored."""
     try:
-        return _EXPAND.decompress(stored) if stored else b""
+        return zstd.expand(stored) if stored else b""
     except zstandard.ZstdError:
         return None
 

@@ -11,10 +11,10 @@ from typing import Generic, TypeVar
 import msgspec
 import zstandard
 
+from . import zstd
+
 T = TypeVar("T")
 
-_COMPRESS = zstandard.ZstdCompressor(level=1)
-_EXPAND = zstandard.ZstdDecompressor()
 
 ANCHOR_EVERY_S = 7 * 86_400.0
 """How often a snapshot becomes an anchor: kept as long as the log after it is."""
@@ -51,7 +51,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
 def save(connection: sqlite3.Connection, *, offset: int, at: float, rules: str, state: object) -> int:
     """Store a state, keep one older and the anchors, inside the caller's transaction; return its size in bytes."""
     # Counts repeat themselves: a tenth of the bytes is left, and writing those takes longer than this.
-    body = _COMPRESS.compress(msgspec.msgpack.encode(state))
+    body = zstd.compress(msgspec.msgpack.encode(state))
     latest = connection.execute("SELECT max(at) FROM snapshots WHERE anchor = 1").fetchone()[0]
     anchor = latest is None or not 0 <= at - latest < ANCHOR_EVERY_S
     connection.execute(
@@ -78,7 +78,7 @@ def _first(connection: sqlite3.Connection, query: str, kind: type[T]) -> Snapsho
     # One at a time: each may be large.
     for offset, rules, body in connection.execute(query):
         try:
-            state = msgspec.msgpack.decode(_EXPAND.decompress(body), type=kind)
+            state = msgspec.msgpack.decode(zstd.expand(body), type=kind)
             return Snapshot(offset=int(offset), rules=rules, state=state)
         except (msgspec.MsgspecError, zstandard.ZstdError):
             continue
