@@ -27,6 +27,15 @@ _NOTHING = (
 )
 """Answered without a body."""
 
+_OTLP = ("/v1/traces", "/v1/logs")
+_STATUS = {
+    "type": "object",
+    "description": "google.rpc.Status.",
+    "required": ["code", "message"],
+    "properties": {"code": {"type": "integer"}, "message": {"type": "string"}},
+}
+_EXPORT = {"type": "object", "properties": {"partialSuccess": {"type": "object"}}}
+
 _PROBLEM = {
     "type": "object",
     "description": "RFC 9457. `detail` is *where: value: remedy*.",
@@ -145,7 +154,15 @@ def _described(schema: dict[str, Any]) -> dict[str, Any]:
     schemas = schema.setdefault("components", {}).setdefault("schemas", {})
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    schemas |= {"Problem": _PROBLEM, "V2Error": _V2_ERROR, "Refusal": _REFUSAL, "Accepted": _ACCEPTED, **_event()}
+    schemas |= {
+        "Problem": _PROBLEM,
+        "V2Error": _V2_ERROR,
+        "Refusal": _REFUSAL,
+        "Accepted": _ACCEPTED,
+        "Status": _STATUS,
+        "Export": _EXPORT,
+        **_event(),
+    }
     schema["paths"].setdefault(EVENTS, {})["post"] = copy.deepcopy(OPERATION)
     for path, methods in schema["paths"].items():
         for method, operation in methods.items():
@@ -160,6 +177,9 @@ def _describe(operation: dict[str, Any], method: str, path: str) -> None:
     if path.startswith(_V2):
         # The same-origin check stands before the routes.
         error["application/json"] = {"schema": _ref("V2Error")}
+    if path in _OTLP:
+        error |= _otlp("Status")
+        responses["200"]["content"] = _otlp("Export")
     responses["4XX"] = {"description": "What was sent cannot be taken; `detail` says why", "content": error}
     responses["5XX"] = {"description": "Claxon cannot take it now: send it again later", "content": error}
     if path in _TEXTS:
@@ -176,6 +196,14 @@ def _describe(operation: dict[str, Any], method: str, path: str) -> None:
         }
     elif (body := _BODIES.get((method, path))) is not None:
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+
+
+def _otlp(name: str) -> dict[str, Any]:
+    """Return the two forms of an answer to a sender of OTLP; protobuf is bytes."""
+    return {
+        "application/json": {"schema": _ref(name)},
+        "application/x-protobuf": {"schema": {"type": "string", "format": "binary"}},
+    }
 
 
 def _ref(name: str) -> dict[str, str]:
