@@ -63,7 +63,8 @@ class Hearing:
         if event.call_id is not None and (event.provisional or event.attempt > 1):
             self._take_back(event, now)
         if event.category != "cancelled":
-            if event.ratelimit is not None:
+            # A 429 says for itself that a limit ran out; one alone is nobody's business.
+            if event.ratelimit is not None and event.category != "rate_limit":
                 self._sample(feed, event, event.ratelimit)
             if event.model_end_of_life is not None:
                 self._hear_end(feed, event, event.model_end_of_life)

@@ -122,9 +122,13 @@ CASES = {
         until=30,
         expected=("fired 21",),
     ),
-    "headroom: a cancelled attempt is no sample, a failed one is": Case(
+    "headroom: a cancelled attempt and a 429 are no samples, another failed one is": Case(
         rule=headroom(),
-        log=(at(0.5, left(0, status=None, error_type="cancelled")), at(5.5, left(0, status=429, final=False))),
+        log=(
+            at(0.5, left(0, status=None, error_type="cancelled")),
+            at(3.5, left(0, status=429, final=False)),
+            at(5.5, left(0, status=500, final=False)),
+        ),
         until=20,
         expected=("fired 6",),
     ),

@@ -32,6 +32,8 @@ class Sample(NamedTuple):
 
 
 def _samples(event: Event) -> Iterator[Sample]:
+    if event.category == "rate_limit":
+        return
     for kind in KINDS:
         limit = getattr(event.ratelimit, f"{kind}_limit", None)
         remaining = getattr(event.ratelimit, f"{kind}_remaining", None)
