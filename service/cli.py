@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from .commands import audit, backtest, check, explain, export, fire_drill, keys, route, rules, test, verify
+from .commands import audit, backtest, backup, check, explain, export, fire_drill, keys, route, rules, test, verify
 from .settings import (
     DEFAULT_DATA,
     DEFAULT_LISTEN,
@@ -24,7 +24,7 @@ from .settings import (
     tls_files,
 )
 
-_COMMANDS = (backtest, check, rules, test, explain, route, fire_drill, keys, audit, verify, export)
+_COMMANDS = (backtest, check, rules, test, explain, route, fire_drill, keys, audit, verify, export, backup)
 """Those that have a module of their own."""
 
 

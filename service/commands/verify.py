@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -36,7 +37,7 @@ def _verify(options: argparse.Namespace) -> int:
             proof = prove(connection)
         finally:
             connection.close()
-    except StorageError as fault:
+    except (StorageError, sqlite3.DatabaseError) as fault:
         print(f"claxon: {fault}", file=sys.stderr)
         return 2
     seconds = time.perf_counter() - begin

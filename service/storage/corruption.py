@@ -21,7 +21,8 @@ TOO_OFTEN = 5
 
 _DAY_S = 86_400.0
 _STAMP = "%Y%m%dT%H%M%SZ"
-_INFIX = ".corrupt-"
+CORRUPT_INFIX = ".corrupt-"
+REPLACED_INFIX = ".replaced-"
 _WHY = ".why"
 
 # Primary codes: the image is malformed; the file is no database.
@@ -76,13 +77,19 @@ def marked(folder: Path) -> str:
         return ""
 
 
-def set_aside(folder: Path, why: str, *, at: float) -> Path:
+def set_aside(folder: Path, why: str, *, at: float, infix: str = CORRUPT_INFIX) -> Path:
     """Rename the database and what belongs to it; return its new name. The folder must be locked.
+
+    Args:
+        folder: Of the database.
+        why: Kept beside it.
+        at: The present, Unix seconds; the new name holds it.
+        infix: Says in the new name what became of it.
 
     Raises:
         OSError: It cannot be renamed.
     """
-    target = _free_name(folder, at)
+    target = _free_name(folder, infix, at)
     target.with_name(target.name + _WHY).write_text(why, "utf-8")
     # A write-ahead log that stayed would be played into the new database, so that one goes first; the mark goes last:
     # a crash in between is taken up again by the next start.
@@ -99,8 +106,8 @@ def set_aside(folder: Path, why: str, *, at: float) -> Path:
 def aside(folder: Path) -> list[Aside]:
     """Return the databases that were set aside and still lie in the folder, the newest first."""
     found = []
-    for path in folder.glob(f"{FILE}{_INFIX}*"):
-        stamp = path.name.removeprefix(FILE + _INFIX)[:16]
+    for path in folder.glob(f"{FILE}{CORRUPT_INFIX}*"):
+        stamp = path.name.removeprefix(FILE + CORRUPT_INFIX)[:16]
         if path.name.endswith((_WHY, "-wal", "-shm")):
             continue
         try:
@@ -129,9 +136,9 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _free_name(folder: Path, at: float) -> Path:
+def _free_name(folder: Path, infix: str, at: float) -> Path:
     stamp = datetime.fromtimestamp(at, UTC).strftime(_STAMP)
-    names = [f"{FILE}{_INFIX}{stamp}", *(f"{FILE}{_INFIX}{stamp}-{n}" for n in range(2, 1000))]
+    names = [f"{FILE}{infix}{stamp}", *(f"{FILE}{infix}{stamp}-{n}" for n in range(2, 1000))]
     for name in names:
         if not any((folder / (name + suffix)).exists() for suffix in ("", "-wal", "-shm", _WHY)):
             return folder / name

@@ -142,7 +142,7 @@ def open_database(folder: Path, *, create: bool = True) -> sqlite3.Connection:
     path = folder / FILE
     if not create and not path.is_file():
         raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
-    lock = _lock(folder, path)
+    lock = lock_folder(folder)
     try:
         _refuse_corrupt(folder)
     except BaseException:
@@ -186,10 +186,10 @@ def open_or_set_aside(folder: Path, *, at: float) -> tuple[sqlite3.Connection, P
     try:
         return open_database(folder), None
     except CorruptError as fault:
-        path, why = folder / FILE, str(fault)
+        why = str(fault)
     if too_often(folder, at=at):
         raise StorageError(f"{why}: the sixth within a day: look at the disk, and move away the {FILE}.corrupt-* files")
-    lock = _lock(folder, path)
+    lock = lock_folder(folder)
     try:
         kept = set_aside(folder, why, at=at)
     except OSError as fault:
@@ -212,25 +212,51 @@ def open_reader(folder: Path) -> sqlite3.Connection:
     path = folder / FILE
     if not path.is_file():
         raise StorageError(f"{path}: not there: name the folder of a Claxon's data by --data")
+    connection = open_file(path)
     try:
-        connection = _connect_to_read(path)
-    except sqlite3.Error as fault:
-        raise StorageError(f"{path}: {fault}: name a folder that this user may read and write") from fault
-    try:
-        connection.execute("PRAGMA query_only = ON")
         _migrate(connection, path, may=False)
-    except sqlite3.Error as fault:
-        connection.close()
-        if "locked" in str(fault):
-            raise StorageError(f"{path}: in use by an older Claxon, which lets nobody read: stop it first") from fault
-        raise StorageError(f"{path}: {fault}: name a folder that this user may read and write") from fault
     except StorageError:
         connection.close()
         raise
     return connection
 
 
-def _lock(folder: Path, path: Path) -> FolderLock:
+def open_file(path: Path) -> sqlite3.Connection:
+    """Open any database of Claxon's to read, also one of an older schema, such as a backup.
+
+    Raises:
+        CorruptError: It is no database, or a damaged one, as far as a quick look tells.
+        StorageError: It cannot be read, or is none of Claxon's, or of a newer one.
+    """
+    if not path.is_file():
+        raise StorageError(f"{path}: not there: name a file that `claxon backup` wrote")
+    connection = connect_to_read(path)
+    try:
+        connection.execute("PRAGMA query_only = ON")
+        _probe(connection)
+        known = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'event_log'").fetchone()
+        version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    except sqlite3.Error as fault:
+        connection.close()
+        if is_corrupt(fault):
+            raise CorruptError(f"{path}: {fault}") from fault
+        if "locked" in str(fault):
+            raise StorageError(f"{path}: in use by an older Claxon, which lets nobody read: stop it first") from fault
+        raise StorageError(f"{path}: {fault}: name a file that this user may read, in a folder he may write") from fault
+    if known is None or version > len(migrations()):
+        connection.close()
+        said = "made by a newer Claxon" if known else "no database of Claxon's"
+        raise StorageError(f"{path}: {said}: name a file that `claxon backup` wrote")
+    return connection
+
+
+def lock_folder(folder: Path) -> FolderLock:
+    """Make a folder where it is not there, and keep others out of it.
+
+    Raises:
+        StorageError: Another one is in it, or it cannot be written.
+    """
+    path = folder / FILE
     try:
         folder.mkdir(parents=True, exist_ok=True)
         return FolderLock(folder)
@@ -264,7 +290,8 @@ def _migrate(connection: sqlite3.Connection, path: Path, *, may: bool) -> None:
             raise
 
 
-def _connect_to_read(path: Path) -> sqlite3.Connection:
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """Connect; nothing is opened, and so nothing can be wrong, before the first read."""
     uri = f"{path.resolve().as_uri()}?mode=ro"
     return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=5)
 
@@ -277,7 +304,7 @@ def _refuse_corrupt(folder: Path) -> None:
     if not path.is_file():
         return
     try:
-        connection = _connect_to_read(path)
+        connection = connect_to_read(path)
         try:
             _probe(connection)
         finally:

@@ -24,8 +24,9 @@ _log = structlog.get_logger(__name__)
 class WalWatch:
     """Looked through every few seconds, in the core's thread."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path) -> None:
-        """Take the connection that writes, and its folder."""
+    def __init__(self, connection: sqlite3.Connection, folder: Path, *, large: int = LARGE) -> None:
+        """Take the connection that writes, its folder, and from how many bytes on something is wrong."""
+        self._large = large
         self._connection = connection
         self._path = folder / f"{FILE}-wal"
         self._said_at = float("-inf")
@@ -37,7 +38,7 @@ class WalWatch:
             now: Of the clock that never jumps.
         """
         size = self._size()
-        if size < LARGE:
+        if size < self._large:
             return size
         if now - self._said_at >= _SAY_AGAIN_S:
             self._said_at = now

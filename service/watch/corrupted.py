@@ -23,7 +23,7 @@ NAME = "ClaxonDatabaseCorrupt"
 MOST = 3
 """Files that are told of, the newest; those before them lie there too."""
 
-_GUIDE = "docs/howto/backup.md says how to restore a backup, and what can be salvaged"
+_GUIDE = "`claxon restore` puts a backup back, `claxon salvage` reads what is left: docs/howto/backup.md"
 
 
 class CorruptionWatch:

@@ -69,6 +69,7 @@ PEERS = {
     "chromium": Peer(package="chromium", programs=("chromium",)),
     "openssl": Peer(package="openssl", programs=("openssl",)),
     "node": Peer(package="nodejs", programs=("node",)),
+    "strace": Peer(package="strace", programs=("strace",)),
 }
 
 

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from service.storage.database import ReadTransaction, StorageError, open_database, open_reader
 from service.storage.folder_lock import FILE, FolderLock, LockedError
+from service.storage.wal import WalWatch
 
 ONE = "INSERT INTO event_ids (id, at) VALUES (hex(randomblob(16)), 1)"
 COUNT = "SELECT count(*) FROM event_ids"
@@ -216,3 +218,46 @@ def test_the_database_of_an_older_claxon_that_runs_is_in_use(tmp_path: Path) -> 
     with pytest.raises(StorageError, match="another Claxon runs on it"):
         open_database(tmp_path)
     old.close()
+
+
+# ── the write-ahead log ───────────────────────────────────────────────────────────────────────────
+
+
+def test_a_read_that_does_not_end_is_seen_by_the_write_ahead_log_and_holds_nobody_up(
+    writer: sqlite3.Connection, tmp_path: Path
+) -> None:
+    writer.execute("PRAGMA synchronous = OFF")
+    watch = WalWatch(writer, tmp_path, large=2_000_000)
+    reader = open_reader(tmp_path)
+    reader.execute("BEGIN")
+    count(reader)
+    with capture_logs() as said:
+        while watch.look(now=0.0) < 2_000_000:
+            writer.execute("INSERT INTO event_ids (id, at) VALUES (hex(randomblob(50000)), 1)")
+        held = watch.look(now=1.0)
+        reader.execute("ROLLBACK")
+        emptied = watch.look(now=2.0)
+
+    assert held >= 2_000_000
+    assert emptied == 0
+    assert [line["event"] for line in said] == ["wal.large"], "once, and not at each look"
+    assert writer.execute("PRAGMA busy_timeout").fetchone() == (5000,)
+    reader.close()
+
+
+def test_the_write_ahead_log_is_cut_when_a_long_read_has_ended(writer: sqlite3.Connection, tmp_path: Path) -> None:
+    writer.execute("PRAGMA synchronous = OFF")
+    reader = open_reader(tmp_path)
+    reader.execute("BEGIN")
+    count(reader)
+    for _ in range(100):
+        writer.execute("INSERT INTO event_ids (id, at) VALUES (hex(randomblob(500000)), 1)")
+    wal = tmp_path / "claxon.sqlite3-wal"
+    assert wal.stat().st_size > 90_000_000
+    reader.execute("ROLLBACK")
+
+    for _ in range(3):
+        writer.execute("INSERT INTO event_ids (id, at) VALUES (hex(randomblob(500000)), 1)")
+
+    assert wal.stat().st_size <= 64 * 1024 * 1024
+    reader.close()

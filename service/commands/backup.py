@@ -1,0 +1,103 @@
+"""`claxon backup`, `restore` and `salvage`: the database in one file, proved, put back, or what is left of it.
+
+≠ how it is copied.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from ..settings import DEFAULT_DATA
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the commands."""
+    backup = commands.add_parser(
+        "backup",
+        help="copy the database to a file, while Claxon runs or not",
+        description="Copies the database of one instant to FILE, beside a Claxon that runs or without one, checks the "
+        "copy, decides its log again and compares. Exit status: 0 done, 1 written, but its log does not prove its "
+        "ledger, 2 not written.",
+    )
+    backup.add_argument("file", type=Path, metavar="FILE", help="is made; never half of it under this name")
+    backup.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    backup.add_argument("--no-proof", action="store_true", help="do not decide the log again: quicker, if it is long")
+    backup.set_defaults(command=_backup)
+    restore = commands.add_parser(
+        "restore",
+        help="put a backup into the data folder of a stopped Claxon",
+        description="Checks FILE, and puts it where `claxon serve` finds it. Exit status: 0 done, 2 nothing changed.",
+    )
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `claxon backup` wrote")
+    restore.add_argument("--data", type=Path, required=True, metavar="DIR", help="made where it is not there")
+    restore.add_argument("--force", action="store_true", help="set a database that is there aside, under another name")
+    restore.set_defaults(command=_restore)
+    salvage = commands.add_parser(
+        "salvage",
+        help="copy what can still be read of a corrupt database into a new one",
+        description="Reads past what is damaged in FILE and in the write-ahead log beside it, changes neither, and "
+        "makes a new database of the rest. Exit status: 0 all was read, 1 not all, 2 nothing could be done.",
+    )
+    salvage.add_argument("file", type=Path, metavar="FILE", help="claxon.sqlite3.corrupt-*")
+    salvage.add_argument("--data", type=Path, required=True, metavar="DIR", help="for the new one: an empty folder")
+    salvage.set_defaults(command=_salvage)
+
+
+def _backup(options: argparse.Namespace) -> int:
+    from ..backups import back_up
+    from ..storage.database import StorageError
+
+    # The service comes first: for the processor; for the disk the copy rests.
+    os.nice(10)
+    try:
+        made = back_up(options.data, options.file, force=options.force, with_proof=not options.no_proof)
+    except StorageError as fault:
+        print(f"claxon: {fault}", file=sys.stderr)
+        return 2
+    print(f"{options.file}: {made.size:,} bytes in {made.seconds:.1f} s, the log up to row {made.offset}, sound")
+    proof = made.proof
+    if proof is None or not proof.committed:
+        print("not proved" if proof is None else "nothing to prove yet")
+        return 0
+    print(f"proved: {proof.decisions:,} decisions on {proof.events:,} events" if proof.same else "NOT proved")
+    if not proof.same:
+        print("claxon: its log decides otherwise than what was committed: `claxon verify` says more", file=sys.stderr)
+    return 0 if proof.same else 1
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from .. import clock
+    from ..backups import restore
+    from ..storage.database import StorageError
+
+    try:
+        kept = restore(options.file, options.data, force=options.force, at=clock.now())
+    except StorageError as fault:
+        print(f"claxon: {fault}", file=sys.stderr)
+        return 2
+    if kept is not None:
+        print(f"what was there is set aside: {kept}")
+    print(f"restored: start `claxon serve --data {options.data}`")
+    return 0
+
+
+def _salvage(options: argparse.Namespace) -> int:
+    from ..storage.database import StorageError
+    from ..storage.salvage import salvage
+
+    whole = True
+    try:
+        for done in salvage(options.file, options.data):
+            whole &= done.whole
+            print(
+                f"{done.table:<16} {done.rows:>12,} rows{'' if done.whole else '   some could not be read'}", flush=True
+            )
+    except StorageError as fault:
+        print(f"claxon: {fault}", file=sys.stderr)
+        return 2
+    print(f"salvaged: `claxon verify --data {options.data}` says whether the log is whole")
+    return 0 if whole else 1
