@@ -66,7 +66,7 @@ fuzz: $(FUZZERS)/.installed  ## Fuzz decoders and API, ten minutes each of three
 	for what in decoders coverage openapi; do \
 	  PYTHONPATH=$(CURDIR)/client:$(CURDIR) $(FUZZERS)/bin/python -m tests.fuzz $$what $(ARGS) || exit 1; done
 
-bench: install  ## Measure what the README states
+bench: install  ## Measure what is stated (ARGS=list: each by name)
 	$(BIN)/python -m benchmarks $(ARGS)
 
 dashboards: install  ## Write dashboards/*.json from their code

@@ -59,15 +59,12 @@ def bare_decode_rate(bodies: Sequence[bytes], events: int, *, seconds: float = 1
 # ── OTLP, by the wire format of protocol buffers: (field << 3 | type), then the value ─────────────
 
 
-def otlp_bodies(records: Sequence[Record], batch: int) -> list[bytes]:
-    """Return ExportTraceServiceRequests: one CLIENT span a record, each a trace of its own."""
+def otlp_body(records: Sequence[Record]) -> bytes:
+    """Return an ExportTraceServiceRequest: one CLIENT span a record, each a trace of its own."""
     scope = _bytes(1, b"com.anthropic.sdk.python")
     resource = _bytes(1, _attribute("service.name", "bench") + _attribute("telemetry.sdk.language", "python"))
-    found = []
-    for many in batches(records, batch):
-        spans = _bytes(1, scope) + b"".join(_bytes(2, _span(record)) for record in many)
-        found.append(_bytes(1, resource + _bytes(2, spans)))
-    return found
+    spans = _bytes(1, scope) + b"".join(_bytes(2, _span(record)) for record in records)
+    return _bytes(1, resource + _bytes(2, spans))
 
 
 def _span(record: Record) -> bytes:

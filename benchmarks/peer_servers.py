@@ -53,6 +53,7 @@ class Target:
         count: How many records it says over its own API that it has taken since it started, by port; None: nothing is
             kept.
         kept: How many records are left after kill -9 and a restart, by folder, of the stopped one; None: as `count`.
+        find: Whether a record can be found by its request id, by port; None: it is asked whether it is counted.
         headers: Beside the form's.
         records: How many are sent at most; None: as many as it takes in the time.
         requirement: What has to be installed for it.
@@ -69,6 +70,7 @@ class Target:
     environment: Callable[[Path, int], dict[str, str]] = lambda _folder, _port: {}
     count: Callable[[int], int] | None
     kept: Callable[[Path], int] | None = None
+    find: Callable[[int, str], bool] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     records: int | None = None
     requirement: str = ""
@@ -176,6 +178,9 @@ def _claxon(name: str, title: str, form: Form, path: str = "/v1/events", records
         ],
         count=lambda port: _metric(port, "claxon_ingest_events_total"),
         kept=lambda folder: logged_events(folder / "data"),
+        find=lambda port, request_id: (
+            request_id.encode() in get(port, f"/v1/events?outcome=all&request_id={request_id}&limit=1")
+        ),
         records=records,
     )
 

@@ -12,26 +12,26 @@ import time
 from pathlib import Path
 from typing import Any
 
-import service.app
 from service.cli import main
-from service.storage.database import open_database
+from service.storage.corruption import FILE
 
 
 def stall_commits(stall: Path) -> None:
-    """Have the service open its database so that commits wait while a file exists."""
+    """Have COMMIT wait while a file exists, by every connection to a database of ours that is opened from now on."""
+    connect = sqlite3.connect
 
     def trace(statement: str) -> None:
         if statement == "COMMIT":
             while stall.exists():
                 time.sleep(0.01)
 
-    def open_stalling(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        connection = open_database(*arguments, **named)
-        connection.set_trace_callback(trace)
+    def connect_stalling(database: Any, *arguments: Any, **named: Any) -> sqlite3.Connection:
+        connection = connect(database, *arguments, **named)
+        if Path(database).name == FILE:
+            connection.set_trace_callback(trace)
         return connection
 
-    assert service.app.open_database is open_database, "the service opens its database elsewhere: stall it there"
-    service.app.open_database = open_stalling
+    sqlite3.connect = connect_stalling
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ deletes follows from how long the last one took.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import structlog
 
 from alerts.config import RetentionConfig
 
+from .background import Background
 from .storage import retention
 from .storage.database import LazyTransaction
 from .storage.log_rows import Dropped
@@ -68,7 +68,7 @@ class Core(Protocol):
         """Run a function in the thread that writes."""
 
 
-class Retention:
+class Retention(Background):
     """Call `start`, then `stop`; or `round`, to do all that is due now."""
 
     def __init__(
@@ -87,24 +87,13 @@ class Retention:
             clock: Unix seconds.
             steady: Seconds that never jump.
         """
+        super().__init__("claxon-retention")
         self._core = core
         self._keep = keep
         self._clock = clock
         self._steady = steady
         self._stuck = False
         self._rows: dict[str, int] = {}
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="claxon-retention", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the slice that is at work."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
 
     def _run(self) -> None:
         while not self._ending.is_set():

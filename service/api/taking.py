@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from ..app import Service
 
 _BUSY = 512  # batches in the queue; each waits at most for a few commits
+_BUSY_HELD = 24 * 1024 * 1024  # bytes of bodies whose senders wait for an answer: a few tenths of a second of work
 _BUSY_BYTES = 64 * 1024 * 1024  # of their text; decoded they take up to three times as much
 
 
@@ -39,7 +40,8 @@ def refuse_when_busy(service: Service) -> None:
     Raises:
         Problem: 503.
     """
-    if service.core.waiting > _BUSY or service.core.waiting_bytes > _BUSY_BYTES:
+    core = service.core
+    if core.waiting > _BUSY or core.waiting_bytes > _BUSY_BYTES or service.bodies.held > _BUSY_HELD:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
 
 

@@ -8,7 +8,6 @@ It reads on a connection of its own; what it writes goes through the core's thre
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from ..background import Background
 from ..storage import failure_segments, failures, log_rows
 from ..storage.database import LazyTransaction
 from ..storage.failure_segments import Segment
@@ -46,7 +46,7 @@ class Core(Protocol):
         """Run a function in the thread that writes."""
 
 
-class Indexer:
+class Indexer(Background):
     """Call `start`, then `stop`; or `step`, for one segment now."""
 
     def __init__(
@@ -67,21 +67,10 @@ class Indexer:
             rows: Batches that are sorted at once; with so many waiting they are, however few failures they have.
             block: Failures of a block.
         """
+        super().__init__("claxon-indexer")
         self._enough, self._rows, self._block = enough, rows, block
         self._core = core
         self._open_reader = open_reader
-        self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="claxon-indexer", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End after the slice that is being written; what is not sorted stays for the next start."""
-        self._ending.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=10)
 
     def _run(self) -> None:
         connection: sqlite3.Connection | None = None

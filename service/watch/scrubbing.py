@@ -13,6 +13,7 @@ from pathlib import Path
 
 import structlog
 
+from ..background import Background
 from ..storage.database import StorageError, open_reader
 from ..storage.scrub import Scrubbed, scrub
 from .tally import WatchTally
@@ -30,7 +31,7 @@ _NICE = 19
 _log = structlog.get_logger(__name__)
 
 
-class Scrubber:
+class Scrubber(Background):
     """Looks in the background; `found` is what the last whole look found."""
 
     def __init__(
@@ -51,30 +52,19 @@ class Scrubber:
             steady: Seconds that never jump.
             first_s: How long after the start the first look begins.
         """
+        super().__init__("claxon-scrub")
         self.found: Scrubbed | None = None
         self._folder = folder
         self._tally = tally
         self._clock = clock
         self._steady = steady
         self._first_s = first_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="claxon-scrub", daemon=True)
-
-    def start(self) -> None:
-        """Begin."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End, after the piece that is read now."""
-        self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(timeout=5)
 
     def _run(self) -> None:
         # Of this thread alone: the others must never wait for it.
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
         wait_s = self._first_s
-        while not self._stopping.wait(wait_s):
+        while not self._ending.wait(wait_s):
             wait_s = EVERY_S
             try:
                 self._look()
@@ -89,7 +79,7 @@ class Scrubber:
             at = self._steady()
             for _ in pieces:
                 took = self._steady() - at
-                if self._stopping.wait(took * REST):
+                if self._ending.wait(took * REST):
                     return
                 at = self._steady()
         finally:
