@@ -20,7 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.ingest import make_events
+from benchmarks.records import make_events
 from benchmarks.server import Server
 from service.storage.database import Transaction, open_database
 

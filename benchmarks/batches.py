@@ -18,8 +18,8 @@ from typing import Any
 from benchmarks import results
 from benchmarks.bodies import bare_decode_rate, json_bodies, json_requests
 from benchmarks.driving import drive
-from benchmarks.ingest import make_events
 from benchmarks.null_server import ceiling
+from benchmarks.records import make_events
 from benchmarks.sending import Plan, latencies_ms, percentile
 from benchmarks.server import Server
 

@@ -1,6 +1,6 @@
 """Bodies: the same records as JSON, as zstd, and as OTLP spans; and what msgspec alone makes of them.
 
-The records are those of benchmarks.ingest. As spans they have the attributes that the SDK's own tracing sets, and the
+The records are those of benchmarks.records. As spans they have the attributes that the SDK's own tracing sets, and the
 attempt.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 import zstandard
 from claxon.event import Event
 
-from benchmarks.ingest import make_events
+from benchmarks.records import make_events
 from benchmarks.sending import request
 
 Record = dict[str, Any]
@@ -37,11 +37,16 @@ def json_bodies(records: Sequence[Record], batch: int) -> list[bytes]:
     return [json.dumps(many).encode() for many in batches(records, batch)]
 
 
+def zstd_body(body: bytes) -> bytes:
+    """Return a body as the client sends it, and the service keeps it."""
+    return bytes(zstandard.ZstdCompressor(level=3, write_checksum=True).compress(body))
+
+
 def json_requests(n: int, batch: int, *, port: int, zstd: bool = False, seed: int = 1) -> list[bytes]:
     """Return requests to POST /v1/events that hold n events in all."""
     bodies = json_bodies(make_events(n, seed=seed), batch)
     if zstd:
-        return [request("/v1/events", zstandard.compress(body, 1), ZSTD, port=port) for body in bodies]
+        return [request("/v1/events", zstd_body(body), ZSTD, port=port) for body in bodies]
     return [request("/v1/events", body, JSON, port=port) for body in bodies]
 
 

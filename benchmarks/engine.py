@@ -1,6 +1,6 @@
 """The rule engine alone: what an event costs beyond its decoding, what a tick costs, what an idle key weighs.
 
-Events are those of benchmarks.ingest (about 370 bytes, 20 apps x 7 paths x 2 models), in batches of 500 and in steady
+Events are those of benchmarks.records (about 370 bytes, 20 apps x 7 paths x 2 models), in batches of 500 and in steady
 event time; the reference is `msgspec` decoding the same bytes in the same run. A tick is measured with 100,000 keys of
 which 100 fail. A key weighs what `tracemalloc` finds after each of 100,000 keys was heard of once, its second is over
 and all is counted. Usage: python -m benchmarks.engine [--only observe|tick|memory]
@@ -21,7 +21,7 @@ from claxon.event import Event, complete_all
 
 from alerts.default_rules import DEFAULT_RULES
 from alerts.evaluator import Engine
-from benchmarks.ingest import make_events
+from benchmarks.records import make_events
 
 START = 1_790_000_000.0
 BATCH = 500
@@ -38,7 +38,7 @@ SHAPES: dict[str, Shape] = {
 
 
 def steady(n: int, *, failing: float, per_second: float) -> list[dict[str, Any]]:
-    """Return benchmarks.ingest's events in steady event time."""
+    """Return benchmarks.records' events in steady event time."""
     events = make_events(n, seed=1, failing=failing)
     for i, event in enumerate(events):
         event["time"] = START + i / per_second

@@ -29,8 +29,8 @@ from alerts.evaluator import Engine
 from benchmarks import results
 from benchmarks.bodies import JSON, bare_decode_rate, json_bodies
 from benchmarks.driving import drive
-from benchmarks.ingest import make_events
 from benchmarks.prefill import fill
+from benchmarks.records import make_events
 from benchmarks.sending import Plan, request, send
 from benchmarks.server import Server
 from service.decoding import decode_logged

@@ -18,12 +18,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import uvicorn
 from claxon.event import complete_all
 
 from alerts.evaluator import Engine
-from benchmarks.ingest import decode_rate, load, make_events
+from benchmarks.bodies import bare_decode_rate, json_bodies, json_requests
+from benchmarks.driving import drive
+from benchmarks.records import make_events
+from benchmarks.sending import Plan
 from benchmarks.server import free_port
 from service.config_file import load_config
 from service.decoding import decode
@@ -104,16 +106,9 @@ def http_alone(batch: int, seconds: float) -> float:
     server.start()
     try:
         time.sleep(1.5)
-        process = psutil.Process(server.pid)
-        before = sum(process.cpu_times()[:2])
-        out: multiprocessing.Queue[Any] = multiprocessing.Queue()
-        workers = [multiprocessing.Process(target=load, args=(port, batch, seconds, False, i, out)) for i in range(2)]
-        for worker in workers:
-            worker.start()
-        sent = sum(out.get(timeout=seconds + 30)[0] for _ in workers)
-        for worker in workers:
-            worker.join()
-        return float((sum(process.cpu_times()[:2]) - before) / sent * 1e6)
+        requests = json_requests(20 * batch, batch, port=port)
+        sent, use = drive(Plan(port=port, requests=requests, connections=2, seconds=seconds), server.pid or 0)
+        return use.cpu_s / (len(sent.taken) * batch) * 1e6
     finally:
         server.terminate()
         server.join()
@@ -127,7 +122,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--failing", type=float, default=0.03)
     options = parser.parse_args()
-    bare = 1e6 / decode_rate(options.batch)
+    records = make_events(20 * options.batch, seed=1)
+    bare = 1e6 / bare_decode_rate(json_bodies(records, options.batch), len(records))
     found = {"bare msgspec": bare} | parts_of(options.batch, options.group, options.seconds, options.failing)
     found["HTTP alone, CPU"] = http_alone(options.batch, options.seconds)
     for name, spent in found.items():

@@ -18,9 +18,9 @@ from typing import Any
 from benchmarks import results
 from benchmarks.bodies import bare_decode_rate, json_bodies, json_requests
 from benchmarks.driving import drive
-from benchmarks.ingest import make_events
 from benchmarks.null_server import NullServer
 from benchmarks.overload import overload, stalled
+from benchmarks.records import make_events
 from benchmarks.sending import Plan, Sent, latencies_ms, percentile, send
 from benchmarks.server import Server
 

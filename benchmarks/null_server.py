@@ -75,7 +75,7 @@ def ceiling(requests: Sequence[bytes], *, connections: int, seconds: float = 1.5
 
 
 def main() -> None:
-    """Print the ceiling for events of benchmarks.ingest."""
+    """Print the ceiling for events of benchmarks.records."""
     from benchmarks.bodies import json_requests
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -19,7 +19,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from benchmarks.ingest import make_events
+from benchmarks.records import make_events
 from benchmarks.server import Server
 
 CONFIG = """

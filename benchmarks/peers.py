@@ -9,7 +9,7 @@ round starts each of them anew on an empty folder, warms it up, sends batches of
 asks its own API until all are there. Then: how long one record by itself takes until it is seen; and, on another
 empty folder, kill -9 under load, a restart, and a count.
 
-The records are those of benchmarks.ingest, 370 bytes as JSON; Phoenix and MLflow get them as OTLP spans, as Claxon's
+The records are those of benchmarks.records, 370 bytes as JSON; Phoenix and MLflow get them as OTLP spans, as Claxon's
 third row does. A JSON row is measured for a fixed time, an OTLP row for a fixed number of records, each span once.
 """
 
@@ -25,14 +25,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import zstandard
-
 from benchmarks import results
-from benchmarks.bodies import JSON, PROTOBUF, ZSTD, Record, bare_decode_rate, batches, json_bodies, otlp_body
+from benchmarks.bodies import JSON, PROTOBUF, ZSTD, Record, bare_decode_rate, batches, json_bodies, otlp_body, zstd_body
 from benchmarks.footprint import Footprint
-from benchmarks.ingest import make_events
 from benchmarks.null_server import ceiling
 from benchmarks.peer_servers import Form, Running, Target, install, targets
+from benchmarks.records import make_events
 from benchmarks.sending import Plan, Sending, latencies_ms, percentile, request
 
 NAME = "peers"
@@ -61,7 +59,7 @@ def body_of(target: Target, records: Sequence[Record]) -> bytes:
     if target.form is Form.OTLP:
         return otlp_body(records)
     body = json.dumps(records).encode()
-    return zstandard.compress(body, 1) if target.form is Form.ZSTD else body
+    return zstd_body(body) if target.form is Form.ZSTD else body
 
 
 def measure(target: Target, *, seed: int, seconds: float, share: float, probes: int) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from claxon.event import Event
 
 from alerts.default_rules import DEFAULT_RULES
 from alerts.evaluator import Engine
-from benchmarks.ingest import make_events
+from benchmarks.records import make_events
 from service.decoding import decode_logged
 from service.restart import CoreState
 from service.rule_texts import to_text

@@ -22,8 +22,8 @@ from alerts.default_rules import DEFAULT_RULES
 from alerts.notifier import Notifier
 from alerts.routes import Route
 from benchmarks import queries
-from benchmarks.ingest import make_events
 from benchmarks.queries import Writer, fill
+from benchmarks.records import make_events
 from benchmarks.server import Server
 from service import clock
 from service.core import Core

@@ -15,10 +15,10 @@ from alerts.default_rules import DEFAULT_RULES
 from benchmarks.__main__ import WHAT
 from benchmarks.bodies import json_requests, otlp_body
 from benchmarks.drawing import Axis, Dot, Line, Panel, dots, number, panels
-from benchmarks.ingest import make_events
 from benchmarks.logged import logged_events
 from benchmarks.null_server import NullServer
 from benchmarks.prefill import BATCH, fill
+from benchmarks.records import make_events
 from benchmarks.sending import Plan, latencies_ms, parse_answer, percentile, request, send
 from docs.performance_figures import IMAGES, PAGE, PICTURES, TABLES, filled
 from service.restart import Restart
