@@ -196,6 +196,8 @@ class Core:
             rows = self._writer.write(group, now, meanwhile=self._observe_logged)
         else:
             rows = self._write_with_decisions(group, now)
+        # A fault before the disk was asked left it no time.
+        self._observe_logged()
         self._logged = rows or []
         if self._queue.empty():
             self._observe_logged()

@@ -12,6 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import msgspec
+import structlog
 from claxon.event import Event
 
 from .decoding import BadBody, Batch, decode, decode_fast
@@ -26,6 +27,7 @@ _SLOW = 16 * 1024
 """Bytes up to which a body whose events are not all as they should be is looked through in the core."""
 
 _ENCODER = msgspec.json.Encoder()
+_log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,9 @@ def _decode(work: Ingest) -> _Decoded | None:
         return _Decoded(work, posted, posted.stored or event_log.compress(posted.body))
     try:
         batch = _batch_of(posted, work)
-    except (BadBody, NoneGood, NotPlain) as fault:
+    except Exception as fault:  # noqa: BLE001 — a body that we stumble over is its sender's, and must not end the core
+        if not isinstance(fault, BadBody | NoneGood | NotPlain):
+            _log.exception("batch.faulted")
         if work.done.set_running_or_notify_cancel():
             work.done.set_exception(fault)
         return None

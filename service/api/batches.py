@@ -19,7 +19,7 @@ from ..storage import event_log
 from ..work import NoneGood, NotPlain, Posted
 from .bodies import LARGE, read_body
 from .problems import Problem
-from .taking import Told, app_of, none_good, submit, take
+from .taking import Told, app_of, none_good, submit
 
 if TYPE_CHECKING:
     from ..app import Service
@@ -60,21 +60,20 @@ async def take_body(request: Request, *, key: KeyConfig | None, received_at: flo
     body = await receive_body(request, key=key)
     try:
         posted = await _read(service, request, body, received_at, app_of(key))
-        if isinstance(posted, Posted):
-            try:
-                taken = await submit(service, posted, told, key=key, received_at=received_at)
-                note_batch(request, taken.batch, key=key)
-                return taken.answer
-            except NotPlain:
-                posted = await _decode_apart(service, posted, received_at, app_of(key))
-        note_batch(request, posted, key=key)
-        return await take(service, posted, told, key=key, received_at=received_at)
+        try:
+            taken = await submit(service, posted, told, key=key, received_at=received_at)
+        except NotPlain:
+            apart = await _decode_apart(service, posted, received_at, app_of(key))
+            taken = await submit(service, apart, told, key=key, received_at=received_at)
     except NoneGood as fault:
         note_batch(request, fault.batch, key=key)
         raise none_good(fault.batch, fault.status) from fault
     except BadBody as fault:
         note_body(request, fault, key=key, size=len(body))
         raise Problem(_status(fault), str(fault)) from fault
+    # Once it is durable: what is sent again after a 503 is counted once.
+    note_batch(request, taken.batch, key=key)
+    return taken.answer
 
 
 async def receive_body(request: Request, *, key: KeyConfig | None) -> bytes:
@@ -128,9 +127,10 @@ async def _read(service: Service, request: Request, body: bytes, received_at: fl
     return Posted(text.strip(), event_log.stored_from(body, text), ndjson)
 
 
-async def _decode_apart(service: Service, posted: Posted, received_at: float, app: str) -> Batch:
+async def _decode_apart(service: Service, posted: Posted | Batch, received_at: float, app: str) -> Batch:
+    ndjson = isinstance(posted, Posted) and posted.ndjson
     return await service.bodies.apart(
-        lambda: _stored(decode(posted.body, ndjson=posted.ndjson, received_at=received_at, app=app))
+        lambda: _stored(decode(posted.body, ndjson=ndjson, received_at=received_at, app=app))
     )
 
 

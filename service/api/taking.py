@@ -76,8 +76,6 @@ async def take(
         Problem: 400 when none is good; 403 when none is of the key's app; 429 when the key posts too many; 507 on a
             full disk, 503 on other faults of it.
     """
-    if batch.refusals and not batch.events:
-        raise none_good(batch, 400)
     try:
         taken = await submit(service, batch, told, key=key, received_at=received_at)
     except NoneGood as fault:
@@ -94,6 +92,8 @@ async def submit(
         Problem: As `take` does, but for 400.
         BadBody, NoneGood, NotPlain: Of a body.
     """
+    if isinstance(batch, Batch) and batch.refusals and not batch.events:
+        raise NoneGood(batch)
     if key is not None and (key.only_app or key.events_per_second):
         batch = _kept_within_limits(service, batch, key, received_at)
     work = Ingest(

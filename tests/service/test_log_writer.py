@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import threading
 import time
@@ -209,3 +210,32 @@ def test_a_clock_that_jumps_between_two_groups_is_logged_behind_what_was_observe
     assert bench.core.tally.diverged == 0
     assert bench.hash()[1] >= found[1]
     bench.close()
+
+
+def test_what_was_logged_is_evaluated_though_the_next_group_cannot_be_written(tmp_path: Path) -> None:
+    """The page of a group that is durable must not wait for a disk that fills up behind it."""
+    bench = Bench(tmp_path)
+    hold = threading.Event()
+    bench.core.submit(lambda: hold.wait(10))
+    pages = bench.core.connection.execute("PRAGMA page_count").fetchone()[0]
+    bench.core.connection.execute(f"PRAGMA max_page_count = {pages + 60}")
+    large = [{"model": "m", "status": 200, "call_id": os.urandom(60).hex()} for _ in range(20_000)]
+
+    small = [bench.core.ingest(sent({"model": "m", "app": f"app-{i}", "status": 401})) for i in range(2)]
+    refused = bench.core.ingest(sent(*large))
+    hold.set()
+
+    assert [done.result(10).answer for done in small] == ['{"accepted":1,"rejected":[]}'] * 2
+    assert "full" in str(refused.exception(10))
+    bench.settle()
+    assert len(bench.told()) == 2
+    bench.close()
+
+
+def test_a_body_that_we_stumble_over_ends_nothing_but_itself(writer: LogWriter) -> None:
+    odd = Ingest(batch=Posted(None, b""), received_at=NOON, app="default", key=None)  # type: ignore[arg-type]
+    good = sent(GOOD)
+
+    assert len(writer.write([odd, good], NOON) or []) == 1
+    assert isinstance(odd.done.exception(timeout=10), AttributeError)
+    assert good.done.result(timeout=10).answer == '{"accepted":1,"rejected":[]}'
