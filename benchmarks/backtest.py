@@ -22,6 +22,8 @@ from typing import Any
 
 import zstandard
 
+from benchmarks.records import make_event
+
 BOUND = 0.5
 START = 1_790_000_000
 RUNS = 3
@@ -33,43 +35,21 @@ def fleet(n: int, *, failing: float) -> Iterator[Wire]:
     """Yield events of 20 apps x 7 paths x 2 models at 1000 a second."""
     r = random.Random(1)
     for i in range(n):
-        yield _event(r, i / 1000, f"app-{i % 20}", f"/chat/{i % 7}", failing=failing)
+        yield make_event(r, START + i / 1000, f"app-{i % 20}", f"/chat/{i % 7}", failing=failing)
 
 
 def lone_app(n: int) -> Iterator[Wire]:
     """Yield events of one app: 100 calls in 5 minutes."""
     r = random.Random(2)
     for i in range(n):
-        yield _event(r, i * 3.0, "app", "/chat", failing=0.005)
+        yield make_event(r, START + i * 3.0, "app", "/chat", failing=0.005)
 
 
 def many_keys(n: int) -> Iterator[Wire]:
     """Yield events of 100,000 keys: 1000 apps x 50 paths x 2 models, at 1000 a second."""
     r = random.Random(3)
     for i in range(n):
-        yield _event(r, i / 1000, f"app-{i % 1000}", f"/chat/{i // 1000 % 50}", failing=0.005)
-
-
-def _event(r: random.Random, at: float, app: str, path: str, *, failing: float) -> Wire:
-    failed = r.random() < failing
-    return {
-        "time": round(START + at, 3),
-        "app": app,
-        "path": path,
-        "model": r.choice(["claude-sonnet-4-5", "claude-haiku-4-5"]),
-        "attempt": 1,
-        "max_attempts": 3,
-        "final": True,
-        "tokens": 1024,
-        "input_tokens": r.randint(10, 5000),
-        "output_tokens": r.randint(1, 1024),
-        "duration_ms": round(r.expovariate(1 / 800), 1),
-        "request_id": f"req_{r.getrandbits(96):024x}",
-        "call_id": f"{r.getrandbits(128):032x}",
-        "trace_id": f"{r.getrandbits(128):032x}",
-        "status": 500 if failed else 200,
-        "error_type": "api_error" if failed else None,
-    }
+        yield make_event(r, START + i / 1000, f"app-{i % 1000}", f"/chat/{i // 1000 % 50}", failing=0.005)
 
 
 LOGS: dict[str, Callable[[int], Iterator[Wire]]] = {

@@ -220,7 +220,7 @@ class Service:
         self.keys.adopt(self.key_book.all())
 
     def _give_up(self, why: str) -> None:
-        """Have the next start set the database aside, answer what waits, and end; runs in the core's thread."""
+        """Have the next start set the database aside, answer what waits, and end; runs in the thread that found it."""
         try:
             corruption.mark(self.settings.data, why)
         except OSError as fault:

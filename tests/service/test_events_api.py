@@ -211,3 +211,16 @@ def test_a_foreign_page_in_a_browser_cannot_post(claxon: Running) -> None:
 def test_a_foreign_host_name_is_not_answered_without_keys(claxon: Running) -> None:
     """Else a page could re-bind its own name to 127.0.0.1 and read everything."""
     assert claxon.request("GET", "/v1/alerts", headers={"Host": "evil.example"})[0] == 403
+
+
+def test_more_than_can_be_answered_soon_is_refused_at_once_and_taken_again_when_that_is_done(claxon: Running) -> None:
+    """Whoever waits for seconds gives up, and sends it again on top."""
+    bodies = claxon.service.bodies
+    bodies.held += 25 * 1024 * 1024
+
+    status, answer, headers = claxon.post(json.dumps(OK).encode())
+    bodies.held -= 25 * 1024 * 1024
+
+    assert (status, answer["detail"]) == (503, "queue: full: send again after a second")
+    assert {name.lower(): value for name, value in headers.items()}["retry-after"] == "1"
+    assert claxon.post(json.dumps(OK).encode())[0] == 202
