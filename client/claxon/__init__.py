@@ -12,6 +12,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .budgets import CostLimit as CostLimit
+    from .budgets import RetryBudget as RetryBudget
     from .client import flush as flush
     from .client import instrument as instrument
     from .client import shutdown as shutdown
@@ -19,20 +21,42 @@ if TYPE_CHECKING:
     from .client import uninstrument as uninstrument
     from .client import watch as watch
     from .counts import Stats as Stats
+    from .deadlines import deadline as deadline
+    from .errors import CallParked as CallParked
+    from .errors import CircuitOpen as CircuitOpen
+    from .errors import DeadlineExceeded as DeadlineExceeded
     from .event import Event as Event
+    from .marking import Marks as Marks
+    from .marking import marks as marks
+    from .prices import Price as Price
+    from .prices import Prices as Prices
+    from .retries import RetryPolicy as RetryPolicy
+    from .retry_rules import RetryRule as RetryRule
     from .tagging import context as context
     from .taxonomy import Category as Category
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CallParked",
     "Category",
+    "CircuitOpen",
+    "CostLimit",
+    "DeadlineExceeded",
     "Event",
+    "Marks",
+    "Price",
+    "Prices",
+    "RetryBudget",
+    "RetryPolicy",
+    "RetryRule",
     "Stats",
     "__version__",
     "context",
+    "deadline",
     "flush",
     "instrument",
+    "marks",
     "shutdown",
     "stats",
     "uninstrument",
@@ -40,12 +64,24 @@ __all__ = [
 ]
 
 _HOMES = {
+    "CallParked": "errors",
     "Category": "taxonomy",
+    "CircuitOpen": "errors",
+    "CostLimit": "budgets",
+    "DeadlineExceeded": "errors",
     "Event": "event",
+    "Marks": "marking",
+    "Price": "prices",
+    "Prices": "prices",
+    "RetryBudget": "budgets",
+    "RetryPolicy": "retries",
+    "RetryRule": "retry_rules",
     "Stats": "counts",
     "context": "tagging",
+    "deadline": "deadlines",
     "flush": "client",
     "instrument": "client",
+    "marks": "marking",
     "shutdown": "client",
     "stats": "client",
     "uninstrument": "client",

@@ -36,7 +36,8 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     """One request of the app, with all its attempts, as the call hook sees it.
 
     Neither this nor Attempt is seen by the garbage collector, which makes them
-    cheap; so a call must never refer to an attempt, or both would stay for ever.
+    cheap; so a call that refers to an attempt must let go of it, or both would
+    stay for ever: `held` is empty whenever `depth` is 0.
 
     Attributes:
         id: The same on all attempts; unique in the world.
@@ -51,6 +52,13 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
         pending: Whether the newest attempt promised another.
         ended: When that one ended.
         model: Of the newest attempt; `path` and `tokens` likewise.
+        depth: How many middlewares that may try again or hop are around it, now (steering.py).
+        held: The failed attempt of which they have yet to say whether it was the last.
+        policy_retries: How often a retry policy tries again, at most; None leaves it to the SDK's loop.
+        sdk_retries: Which retry of the SDK's own loop this is.
+        hop_from: The model that failed before this one was asked.
+        throttled_ms: How long the next attempt was held back; taken by it.
+        circuit: What the next attempt says of its breaker; taken by it.
     """
 
     id: str
@@ -67,6 +75,13 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     model: str = NO_MODEL
     path: str = ""
     tokens: int | None = None
+    depth: int = 0
+    held: Any = None
+    policy_retries: int | None = None
+    sdk_retries: int = 0
+    hop_from: str | None = None
+    throttled_ms: float | None = None
+    circuit: str | None = None
 
 
 class Attempt(msgspec.Struct, kw_only=True, gc=False):
@@ -81,6 +96,11 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
         failed: Whether it is urgent: an error, and not the app's own doing.
         final: None where nobody knows whether another attempt follows.
         span: The OpenTelemetry span around it, recording or not.
+        cached: Whether the app was given an older answer in its place.
+        circuit: The state of the client's breaker afterwards, where it says something.
+        stopped_by: Why no retry followed, where there might have been one.
+        throttled_ms: How long the client held it back before it was sent.
+        digest: The same for the same request; only of failures that may be retried.
     """
 
     call: Call
@@ -105,6 +125,11 @@ class Attempt(msgspec.Struct, kw_only=True, gc=False):
     first_token: float | None = None
     stream_end: str | None = None
     fallback_from: str | None = None
+    cached: bool | None = None
+    circuit: str | None = None
+    stopped_by: str | None = None
+    throttled_ms: float | None = None
+    digest: int | None = None
     span: Any = None
 
     def end(self) -> None:

@@ -45,6 +45,38 @@ def begin_call(client: Any, options: Any) -> Call:
     )
 
 
+def client_of(call_next: object) -> object:
+    """Return the SDK's client at the end of a middleware chain, found in the handlers' closures; None if it is not."""
+    found: object = call_next
+    for _ in range(64):  # as many middlewares as anybody has
+        inner: object = None
+        for cell in getattr(found, "__closure__", None) or ():
+            content = cell.cell_contents
+            if hasattr(content, "_build_middleware_chain"):  # private, guarded
+                return content
+            if getattr(content, "__closure__", None):
+                inner = content
+        if inner is None:
+            return None
+        found = inner
+    return None
+
+
+def lone_call(request: Any, call_next: object) -> Call:
+    """Return a call for an attempt whose call the hook did not see: a watched client's.
+
+    All attempts of a POST carry the same idempotency key, so it is their
+    call's id. Where the client is not found, `max_retries` is unknown and the
+    service waits to see whether another attempt follows.
+    """
+    ready()
+    call = begin_call(client_of(call_next), request.options)
+    key = request.options.idempotency_key
+    if key:
+        call.id = key.removeprefix("stainless-python-retry-")
+    return call
+
+
 def _enter(client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], cover: Callable[[Any], None]) -> Any:
     """Return the token of a new current call; None when the client is not to be observed."""
     if not STATE.active:
@@ -59,11 +91,17 @@ def _enter(client: Any, arguments: tuple[Any, ...], keywords: dict[str, Any], co
         return None
 
 
-def _leave(token: Token[Call | None]) -> None:
+def leave(token: Token[Call | None]) -> None:
+    """Make the call before current again."""
     try:  # noqa: SIM105 - `suppress` costs more than all of the rest
         _current.reset(token)
     except ValueError:
         pass  # a coroutine closed by the garbage collector ends in another context
+
+
+def enter(call: Call) -> Token[Call | None]:
+    """Make a call current, and return what `leave` takes."""
+    return _current.set(call)
 
 
 def _failed(error: BaseException) -> None:
@@ -71,12 +109,13 @@ def _failed(error: BaseException) -> None:
     try:
         call = _current.get()
         if call is not None:
-            _close(call, error)
+            close(call, error)
     except Exception as fault:  # noqa: BLE001 - the app gets its own exception
         guard.fault("call", fault)
 
 
-def _close(call: Call, error: BaseException) -> None:
+def close(call: Call, error: BaseException) -> None:
+    """Report that a call ended while its last attempt promised another, or before any was sent."""
     if call.attempts == 0:
         if is_cancellation(error) or credential_error(error) is None:
             return
@@ -112,7 +151,7 @@ def wrap_sync(original: Callable[..., Any], cover: Callable[[Any], None]) -> Cal
             _failed(error)
             raise
         finally:
-            _leave(token)
+            leave(token)
 
     return request
 
@@ -131,6 +170,6 @@ def wrap_async(original: Callable[..., Any], cover: Callable[[Any], None]) -> Ca
             _failed(error)
             raise
         finally:
-            _leave(token)
+            leave(token)
 
     return request

@@ -5,9 +5,11 @@ from __future__ import annotations
 import atexit
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack
 
 from . import guard
+from .counting import counted
 from .counts import Stats
 from .settings import Settings, SettingsArguments, read_settings
 from .state import STATE
@@ -146,5 +148,5 @@ def _at_exit() -> None:
 def stats() -> Stats:
     """Return what became of the events of this process; see `Stats`."""
     if STATE.shipper is None:
-        return Stats(faults=guard.faults.value())
-    return STATE.shipper.stats()
+        return Stats(faults=guard.faults.value(), resilience=counted())
+    return replace(STATE.shipper.stats(), resilience=counted())

@@ -55,6 +55,14 @@ class StreamEnd(StrEnum):
     DROPPED = "dropped"
 
 
+class Circuit(StrEnum):
+    """The state of a client's circuit breaker."""
+
+    CLOSED = "closed"
+    HALF_OPEN = "half_open"
+    OPEN = "open"
+
+
 class RateLimits(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """What the `anthropic-ratelimit-*` headers said; a reset is when the bucket is full again."""
 
@@ -110,6 +118,9 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, forbid_unknown_fie
     stream_end: StreamEnd | None = None
     fallback_from: Model | None = None
     cached: bool | None = None
+    circuit: Circuit | None = None
+    stopped_by: ErrorName | None = None
+    throttled_ms: Amount | None = None
     stop_reason: Id | None = None
     model_end_of_life: Id | None = None
     attributes: Attributes | None = None
@@ -155,6 +166,9 @@ FIELDS: dict[str, str] = {
     "stream_end": "one of " + ", ".join(StreamEnd),
     "fallback_from": "a string of 1 to 128 characters",
     "cached": "true or false",
+    "circuit": "one of " + ", ".join(Circuit),
+    "stopped_by": "a string: why no retry followed",
+    "throttled_ms": "a number from 0, in milliseconds",
     "stop_reason": "a string of at most 128 characters",
     "model_end_of_life": "a date as a string",
     "attributes": "a flat object of at most 16 strings",

@@ -15,7 +15,7 @@ from anthropic import Middleware
 
 from . import guard, otel
 from .attempt import NO_MODEL, Attempt, Call
-from .calls import begin_call, current_call
+from .calls import current_call, lone_call
 from .failures import (
     CANCELLED,
     NON_JSON,
@@ -24,10 +24,12 @@ from .failures import (
     read_error_body,
     type_of_exception,
 )
+from .loops import digest_of
 from .recording import allowed_headers
 from .retry import retry_after_s, retryable_error, retryable_response
 from .scanners import Scanner, read_answer
-from .state import STATE, emit, ready
+from .state import STATE, emit
+from .steering import hold, release
 from .streaming import AsyncTee, Ending, SyncTee, break_again, scanner_for
 
 if TYPE_CHECKING:
@@ -54,14 +56,14 @@ class ClaxonMiddleware(Middleware):
         try:
             response = call_next(request)
         except BaseException as error:
-            _raised(attempt, error)
+            _raised(attempt, request, error)
             raise
         try:
             http = _http_response(response)
             if http is not None:
                 if http.status_code >= 300 and not http.is_closed:
                     _read(http)
-                _answered(attempt, http, SyncTee)
+                _answered(attempt, request, http, SyncTee)
         except Exception as fault:  # noqa: BLE001 - the app gets its answer
             guard.fault("middleware", fault)
         return response
@@ -74,14 +76,14 @@ class ClaxonMiddleware(Middleware):
         try:
             response = await call_next(request)
         except BaseException as error:
-            _raised(attempt, error)
+            _raised(attempt, request, error)
             raise
         try:
             http = _http_response(response)
             if http is not None:
                 if http.status_code >= 300 and not http.is_closed:
                     await _aread(http)
-                _answered(attempt, http, AsyncTee)
+                _answered(attempt, request, http, AsyncTee)
         except Exception as fault:  # noqa: BLE001 - as above
             guard.fault("middleware", fault)
         return response
@@ -109,10 +111,12 @@ async def _aread(response: httpx2.Response) -> None:
 
 def _begin(request: APIRequest, call_next: object) -> Attempt | None:
     try:
-        call = current_call() or _lone_call(request, call_next)
+        call = current_call() or lone_call(request, call_next)
         options = request.options
         body = options.json_data
         attempt = Attempt(call=call, number=request.retries_taken + 1, started=perf_counter())
+        if call.depth:
+            _join(attempt, call)
         # The route has placeholders where the address has ids, which would be a path each.
         attempt.path = getattr(options, "span_route", None) or _path(options.url)
         if isinstance(body, dict):
@@ -121,9 +125,10 @@ def _begin(request: APIRequest, call_next: object) -> Attempt | None:
                 attempt.model = model
             if isinstance(tokens, int) and tokens >= 0:
                 attempt.tokens = tokens
-        if call.attempts == attempt.number and call.model != attempt.model:
-            # The same attempt again with another model: a fallback middleware's hop.
-            attempt.fallback_from = call.model
+        if call.model != attempt.model and (call.attempts == attempt.number or (call.depth and call.attempts)):
+            # Again with another model: a fallback middleware's hop.
+            call.hop_from = call.model
+        attempt.fallback_from = call.hop_from
         call.attempts, call.pending = attempt.number, False
         call.model, call.path, call.tokens = attempt.model, attempt.path, attempt.tokens
         # Asking OpenTelemetry costs more than all of the rest of this function.
@@ -134,50 +139,39 @@ def _begin(request: APIRequest, call_next: object) -> Attempt | None:
         return None
 
 
+def _join(attempt: Attempt, call: Call) -> None:
+    """Number an attempt of a call in which not only the SDK's loop tries again."""
+    release(call, final=False)
+    attempt.number = call.attempts + 1
+    attempt.throttled_ms, call.throttled_ms = call.throttled_ms, None
+    attempt.circuit, call.circuit = call.circuit, None
+
+
 def _path(url: str) -> str:
     return httpx2.URL(url).path if "?" in url or "://" in url else url
 
 
-def _lone_call(request: APIRequest, call_next: object) -> Call:
-    """Return a call for an attempt whose call the hook did not see: a watched client's.
-
-    All attempts of a POST carry the same idempotency key, so it is their
-    call's id. The SDK's own client is found in the closure of its innermost
-    handler; where that fails, `max_retries` is unknown and the service waits to
-    see whether another attempt follows.
-    """
-    ready()
-    call = begin_call(_client_of(call_next), request.options)
-    key = request.options.idempotency_key
-    if key:
-        call.id = key.removeprefix("stainless-python-retry-")
-    return call
-
-
-def _client_of(call_next: object) -> object:
-    for cell in getattr(call_next, "__closure__", None) or ():
-        if hasattr(cell.cell_contents, "_build_middleware_chain"):  # private, guarded
-            return cell.cell_contents
-    return None
-
-
-def _raised(attempt: Attempt, error: BaseException) -> None:
+def _raised(attempt: Attempt, request: APIRequest, error: BaseException) -> None:
     """Report an attempt that has no answer."""
     try:
         call = attempt.call
         attempt.error_type = type_of_exception(error)
         if not is_cancellation(error):
             retryable = retryable_error(error, retries_taken=attempt.number - 1, refreshes_token=call.refreshes_token)
-            _judge(attempt, call, retryable=retryable)
+            _judge(attempt, call, request, retryable=retryable)
         attempt.end()
-        emit(attempt)
+        _report(attempt, call)
     except Exception as fault:  # noqa: BLE001 - the app gets its own exception
         guard.fault("middleware", fault)
 
 
-def _judge(attempt: Attempt, call: Call, *, retryable: bool) -> None:
+def _judge(attempt: Attempt, call: Call, request: APIRequest, *, retryable: bool) -> None:
     """Set `final` and `exhausted` of a failed attempt."""
     if not retryable:
+        return
+    attempt.digest = digest_of(request.options.json_data)
+    if call.depth:
+        attempt.exhausted = True  # if it is the last, which whoever steers will say
         return
     if call.max_retries is None:
         attempt.final = attempt.exhausted = None
@@ -188,12 +182,12 @@ def _judge(attempt: Attempt, call: Call, *, retryable: bool) -> None:
     call.ended = perf_counter()
 
 
-def _answered(attempt: Attempt, response: httpx2.Response, tee: type[SyncTee | AsyncTee]) -> None:
+def _answered(attempt: Attempt, request: APIRequest, response: httpx2.Response, tee: type[SyncTee | AsyncTee]) -> None:
     """Report an attempt that was answered; one whose body is still to come, when that has ended."""
     attempt.status = status = response.status_code
     attempt.headers = allowed_headers(response.headers)
     if not 200 <= status < 300:
-        _refused(attempt, response)
+        _refused(attempt, request, response)
     elif response.is_closed:
         _succeeded(attempt, response)
     else:
@@ -203,7 +197,7 @@ def _answered(attempt: Attempt, response: httpx2.Response, tee: type[SyncTee | A
         response.stream = tee(response.stream, scanner, _at_end_of(attempt))
 
 
-def _refused(attempt: Attempt, response: httpx2.Response) -> None:
+def _refused(attempt: Attempt, request: APIRequest, response: httpx2.Response) -> None:
     call = attempt.call
     retryable = retryable_response(
         response.status_code,
@@ -211,13 +205,21 @@ def _refused(attempt: Attempt, response: httpx2.Response) -> None:
         retries_taken=attempt.number - 1,
         refreshes_token=call.refreshes_token,
     )
-    _judge(attempt, call, retryable=retryable)
-    if attempt.final is not True:
+    _judge(attempt, call, request, retryable=retryable)
+    if attempt.final is not True or call.depth:
         attempt.retry_after_s = retry_after_s(response.headers)
     if response.is_closed:
         _explain(attempt, read_error_body(response.content))
     attempt.end()
-    emit(attempt)
+    _report(attempt, call)
+
+
+def _report(attempt: Attempt, call: Call) -> None:
+    """Emit a failed attempt, unless it is yet to be said whether it was the last."""
+    if call.depth and attempt.error_type != CANCELLED:
+        hold(attempt)
+    else:
+        emit(attempt)
 
 
 def _explain(attempt: Attempt, failure: Failure) -> None:

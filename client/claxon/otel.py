@@ -12,10 +12,12 @@ Source:
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from . import guard
 from .attempt import Attempt, Call, Usage
+from .counting import NAMES, counted
 from .event import Event, category_of
 from .recording import to_event
 from .settings import Settings
@@ -101,6 +103,30 @@ def input_tokens(usage: Usage) -> int | None:
     return usage.input_tokens + (usage.cache_read_input_tokens or 0) + (usage.cache_creation_input_tokens or 0)
 
 
+def _counter(name: str) -> Callable[[Any], list[Any]]:
+    def observe(options: Any) -> list[Any]:
+        del options
+        return [_observation(counted().get(name, 0), {})]
+
+    return observe
+
+
+def _circuits(options: Any) -> list[Any]:
+    del options
+    breaker = sys.modules.get("claxon.breaker")
+    if breaker is None:
+        return []
+    values = {"closed": 0, "half_open": 1, "open": 2}
+    return [
+        _observation(values[str(state)], {"app": app, "gen_ai.request.model": model})
+        for app, model, state in breaker.circuit_states()
+    ]
+
+
+def _observation(value: int, labels: dict[str, str]) -> Any:
+    return sys.modules["opentelemetry.metrics"].Observation(value, labels)
+
+
 def suppress() -> None:
     """Keep OpenTelemetry from tracing this thread: the client's own requests are no part of the app."""
     context = sys.modules.get("opentelemetry.context")
@@ -156,6 +182,11 @@ class Metrics:
             )
         for kind in ("input_tokens", "output_tokens", "cache_read.input_tokens", "cache_write.input_tokens"):
             made[USAGE + kind] = meter.create_counter(USAGE + kind, unit="{token}", description="Tokens used")
+        for name, help_ in NAMES.items():
+            meter.create_observable_counter(f"claxon.client.{name}", [_counter(name)], description=help_)
+        meter.create_observable_gauge(
+            "claxon.circuit.state", [_circuits], description="Circuit breaker: 0 closed, 1 half open, 2 open"
+        )
         self._instruments = made
         return True
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from .attempt import NO_MODEL, Attempt
-from .event import DEFAULT_PATH, Event, RateLimits, StreamEnd, clean_message
+from .event import DEFAULT_PATH, Circuit, Event, RateLimits, StreamEnd, clean_message
 from .settings import Settings
 
 MOST_ATTEMPTS = 1_000_000
@@ -45,7 +45,7 @@ def to_event(attempt: Attempt, settings: Settings) -> Event:
     call, tags, usage = attempt.call, attempt.call.tags, attempt.usage
     request_id, ratelimit = _read_headers(attempt.headers)
     trace_id, span_id = _ids(attempt.span)
-    retries = call.max_retries
+    retries = call.max_retries if call.policy_retries is None else call.policy_retries
     return Event(
         time=round(attempt.time, 6),
         app=tags.app or settings.app,
@@ -77,6 +77,10 @@ def to_event(attempt: Attempt, settings: Settings) -> Event:
         ratelimit=ratelimit,
         stream_end=None if attempt.stream_end is None else StreamEnd(attempt.stream_end),
         fallback_from=_text(attempt.fallback_from),
+        cached=attempt.cached,
+        circuit=None if attempt.circuit is None else Circuit(attempt.circuit),
+        stopped_by=_text(attempt.stopped_by),
+        throttled_ms=None if attempt.throttled_ms is None else round(attempt.throttled_ms, 3),
         stop_reason=_text(attempt.stop_reason),
         model_end_of_life=end_of_life(attempt.model),
         attributes=tags.attributes,

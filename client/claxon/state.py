@@ -10,6 +10,7 @@ from . import guard, otel
 from .attempt import Attempt
 from .event import Event, complete
 from .failures import needs_somebody
+from .loops import is_deferred, noticed
 from .recording import to_event
 from .settings import Settings
 
@@ -53,6 +54,8 @@ def emit(attempt: Attempt, *, mark: bool = True) -> None:
     try:
         if attempt.error_type is not None or attempt.status != 200:
             attempt.failed = needs_somebody(attempt.error_type, attempt.error_code, attempt.status)
+        if attempt.exhausted and attempt.digest is not None and not is_deferred(attempt.call.tags):
+            noticed(attempt.digest, attempts=attempt.number)
         if mark and attempt.span is not None and STATE.settings.otel:
             otel.mark_span(attempt)
         if STATE.captures:

@@ -227,6 +227,7 @@ _TYPES: dict[str, Category] = {
     "contenttoolarge": _C.TOO_LARGE,
     "clientclosedrequest": _C.CANCELLED,
     "apiconnection": _C.CONNECTION,
+    "apiconnectiontimeout": _C.TIMEOUT,
     "apiresponsevalidation": _C.BAD_RESPONSE,
     "nonjsonresponse": _C.BAD_RESPONSE,
     # credentials that failed before a request was sent

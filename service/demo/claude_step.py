@@ -40,6 +40,9 @@ class Step:
         remaining: The share of the rate limits that is left, in [0, 1]; None is
             80 %, or nothing at a 429.
         html: The error's body is a proxy's page.
+        blocks: What a streamed answer is made of: `text`, `thinking`, `tool`, joined by `+`; may be empty.
+        fault_at: How many events of a stream pass before its fault.
+        headers: In place of the usual rate limits; empty sends none. Not in a text.
     """
 
     kind: Kind = Kind.STATUS
@@ -53,6 +56,9 @@ class Step:
     delay: float = 0.0
     remaining: float | None = None
     html: bool = False
+    blocks: str = "text"
+    fault_at: int = 4
+    headers: Mapping[str, str] | None = None
 
     @classmethod
     def parse(cls, text: str) -> Step:
@@ -67,16 +73,19 @@ class Step:
         given: dict[str, Any] = {"status": int(name)} if name.isdigit() else {"kind": Kind(name)}
         for pair in filter(None, rest.split(";")):
             key, _, value = pair.partition("=")
-            if key not in cls.__dataclass_fields__:
-                raise ValueError(f"{text}: {key}: use one of {', '.join(cls.__dataclass_fields__)}")
+            if key not in _IN_TEXT:
+                raise ValueError(f"{text}: {key}: use one of {', '.join(_IN_TEXT)}")
             given[key] = _TYPES.get(key, str)(value)
         return cls(**given)
 
+
+_IN_TEXT = tuple(name for name in Step.__dataclass_fields__ if name != "headers")
 
 _TYPES: dict[str, Callable[[str], Any]] = {
     "status": int,
     "delay": float,
     "remaining": float,
+    "fault_at": int,
     "kind": Kind,
     "html": lambda value: value != "false",
 }

@@ -79,17 +79,42 @@ def _message(model: str, *, refusal: bool, message_id: str) -> dict[str, Any]:
     }
 
 
-def stream_events(model: str, *, refusal: bool = False, message_id: str = FIRST_ID) -> Iterator[dict[str, Any]]:
-    """Yield the events of one streamed message; the fifth is the second piece of text."""
+BLOCKS: dict[str, tuple[dict[str, Any], tuple[dict[str, Any], ...]]] = {
+    "text": (
+        {"type": "text", "text": ""},
+        tuple({"type": "text_delta", "text": text} for text in ("Hel", "lo!")),
+    ),
+    "thinking": (
+        {"type": "thinking", "thinking": "", "signature": ""},
+        (
+            *({"type": "thinking_delta", "thinking": text} for text in ("A greeting ", "is asked for.")),
+            {"type": "signature_delta", "signature": "c2lnbmVk"},
+        ),
+    ),
+    "tool": (
+        {"type": "tool_use", "id": "toolu_01fake", "name": "get_weather", "input": {}},
+        tuple({"type": "input_json_delta", "partial_json": part} for part in ('{"days": 3, "ci', 'ty": "Par', 'is"}')),
+    ),
+}
+"""How each kind of content block begins, and what is added to it."""
+
+
+def stream_events(
+    model: str, *, refusal: bool = False, message_id: str = FIRST_ID, blocks: str = "text"
+) -> Iterator[dict[str, Any]]:
+    """Yield the events of one streamed message; of a text the fifth is its second piece."""
     message = _message(model, refusal=refusal, message_id=message_id)
     message.update(content=[], stop_reason=None, usage={**USAGE, "output_tokens": 1})
-    reason = "refusal" if refusal else "end_turn"
+    reason = "refusal" if refusal else "tool_use" if blocks.endswith("tool") else "end_turn"
     yield {"type": "message_start", "message": message}
-    yield {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
-    yield {"type": "ping"}
-    for text in ("Hel", "lo!"):
-        yield {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}
-    yield {"type": "content_block_stop", "index": 0}
+    for index, name in enumerate(filter(None, blocks.split("+"))):
+        block, deltas = BLOCKS[name]
+        yield {"type": "content_block_start", "index": index, "content_block": block}
+        if index == 0:
+            yield {"type": "ping"}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
     yield {
         "type": "message_delta",
         "delta": {"stop_reason": reason, "stop_sequence": None},

@@ -27,10 +27,6 @@ from .claude_step import Kind as Kind
 from .claude_step import Request as Request
 from .claude_step import Step as Step
 
-STREAM_FAULT_AT = 4
-"""How many events of a stream pass before its fault."""
-
-
 Respond = Callable[[Request], Step | str | None]
 
 
@@ -190,9 +186,9 @@ class _Exchange(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         refused, message_id = step.kind is Kind.REFUSAL, _message_id(headers)
-        events = wire.stream_events(request.model, refusal=refused, message_id=message_id)
+        events = wire.stream_events(request.model, refusal=refused, message_id=message_id, blocks=step.blocks)
         for number, event in enumerate(events):
-            if number == STREAM_FAULT_AT and not self._goes_on(step, frame):
+            if number == step.fault_at and not self._goes_on(step, frame):
                 return
             self._chunk(frame(event))
         self._chunk(b"")
@@ -230,7 +226,7 @@ def _headers(step: Step, request_id: str) -> dict[str, str]:
         "content-type": "application/json",
         "request-id": request_id,
         "anthropic-organization-id": "00000000-0000-0000-0000-000000000000",
-        **wire.limit_headers(remaining),
+        **(wire.limit_headers(remaining) if step.headers is None else step.headers),
     }
     named = {
         "retry-after": step.retry_after,

@@ -96,6 +96,8 @@ COLUMNS: tuple[Column, ...] = (
     *(_limit(f"{bucket}_{what}") for bucket in _BUCKETS for what in ("limit", "remaining", "reset")),
     *(_field(name, Kind.TEXT) for name in ("stream_end", "fallback_from")),
     _field("cached", Kind.TRUTH),
+    *(_field(name, Kind.TEXT) for name in ("circuit", "stopped_by")),
+    _field("throttled_ms", Kind.NUMBER),
     *(_field(name, Kind.TEXT) for name in ("stop_reason", "model_end_of_life")),
     Column(name="attributes", kind=Kind.TEXTS, read=_attributes),
 )

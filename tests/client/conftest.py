@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import anthropic
 import httpx2
 import pytest
-from claxon import Event, guard
+from claxon import Event, counting, guard, loops
+from claxon.budgets import renew_process_budget
 from claxon.client import shutdown, uninstrument
 from claxon.state import STATE
 from claxon.testing import capture_events
@@ -26,13 +27,21 @@ def fake() -> Iterator[FakeClaude]:
         yield server
 
 
+def _forget() -> None:
+    counting.forget()
+    loops.forget()
+    renew_process_budget()
+
+
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(("CLAXON_", "ANTHROPIC_", "OTEL_")):
             monkeypatch.delenv(name)
     guard.forget()
+    _forget()
     yield
+    _forget()
     shutdown(0.0)
     uninstrument()
     STATE.shipper = None

@@ -157,7 +157,7 @@ def _raise(*args: Any, **kwargs: Any) -> Any:
 FAULTS = [
     "claxon.calls.begin_call",
     "claxon.calls.ready",
-    "claxon.calls._close",
+    "claxon.calls.close",
     "claxon.middleware._path",
     "claxon.middleware.Attempt",
     "claxon.middleware._answered",

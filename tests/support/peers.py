@@ -69,6 +69,9 @@ PEERS = {
     "chromium": Peer(package="chromium", programs=("chromium",)),
     "openssl": Peer(package="openssl", programs=("openssl",)),
     "node": Peer(package="nodejs", programs=("node",)),
+    # The server is this program by another name. The package redis-server would start a daemon besides.
+    "redis": Peer(package="redis-tools", programs=("redis-check-rdb", "redis-cli")),
+    "npm": Peer(package="npm", programs=("npm",)),
     "strace": Peer(package="strace", programs=("strace",)),
 }
 
@@ -137,6 +140,40 @@ def start_alertmanager(config: str, tmp_path: Path) -> Iterator[Running]:
     ]
     with _start(command, folder) as running:
         yield running
+
+
+def redis_command(folder: Path, *, port: int, durable: bool = False) -> list[str]:
+    """Return the command of a Redis on a port; a durable one writes each change to disk before it answers."""
+    keeping = ["--appendonly", "yes", "--appendfsync", "always"] if durable else []
+    # The program is the server when it is called so; it becomes the shell's process.
+    called = ["bash", "-c", 'exec -a redis-server "$0" "$@"', str(require("redis"))]
+    return [*called, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "", *keeping]
+
+
+@contextlib.contextmanager
+def start_redis(tmp_path: Path) -> Iterator[Running]:
+    """Run a Redis that keeps nothing on disk until the block ends."""
+    folder = tmp_path / "redis"
+    folder.mkdir(parents=True)
+    port = free_port()
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(redis_command(folder, port=port), stdout=log, stderr=subprocess.STDOUT)
+    try:
+        _wait_for_port(process, port, folder)
+        yield Running(url=f"redis://127.0.0.1:{port}/0", pid=process.pid, folder=folder)
+    finally:
+        _end(process)
+
+
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(POLL_SECONDS)
+    raise PeerError(f"redis: not ready: {(folder / 'log').read_text()[-2000:]}")
 
 
 def free_port() -> int:
