@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .errors import CircuitOpen as CircuitOpen
     from .errors import DeadlineExceeded as DeadlineExceeded
     from .event import Event as Event
+    from .flushing import flushed as flushed
     from .marking import Marks as Marks
     from .marking import marks as marks
     from .prices import Price as Price
@@ -55,6 +56,7 @@ __all__ = [
     "context",
     "deadline",
     "flush",
+    "flushed",
     "instrument",
     "marks",
     "shutdown",
@@ -80,6 +82,7 @@ _HOMES = {
     "context": "tagging",
     "deadline": "deadlines",
     "flush": "client",
+    "flushed": "flushing",
     "instrument": "client",
     "marks": "marking",
     "shutdown": "client",

@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
+from typing import NamedTuple
+
+
+class Waiting(NamedTuple):
+    """An event that waits.
+
+    Attributes:
+        came: Its number, in the order in which events came.
+        event: Its JSON.
+        failed: Whether it is an error.
+        at: When its attempt ended, Unix seconds by our own clock.
+    """
+
+    came: int
+    event: bytes
+    failed: bool
+    at: float
 
 
 class Backlog:
@@ -18,41 +36,50 @@ class Backlog:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._came = 0
-        self._errors: deque[tuple[int, bytes]] = deque()
-        self._successes: deque[tuple[int, bytes]] = deque()
+        self._errors: deque[Waiting] = deque()
+        self._successes: deque[Waiting] = deque()
         self.size = 0
         self.dropped = 0
 
-    def add(self, event: bytes, *, failed: bool) -> None:
+    def add(self, event: bytes, *, failed: bool, at: float = 0.0) -> None:
         """Take an event, and let another go if there is no room."""
         self._came += 1
-        (self._errors if failed else self._successes).append((self._came, event))
+        self._queue(failed).append(Waiting(self._came, event, failed, at))
         if self.size == self._limit:
             (self._successes or self._errors).popleft()
             self.dropped += 1
         else:
             self.size += 1
 
-    def take(self, count: int, size: int) -> list[bytes]:
+    def take(self, count: int, size: int) -> list[Waiting]:
         """Remove and return up to `count` events of together about `size` bytes, the oldest first."""
-        taken: list[bytes] = []
+        taken: list[Waiting] = []
         total = 0
         while len(taken) < count and (oldest := self._oldest()):
-            event = oldest[0][1]
-            if taken and total + len(event) > size:
+            waiting = oldest[0]
+            if taken and total + len(waiting.event) > size:
                 break
             oldest.popleft()
             self.size -= 1
-            taken.append(event)
-            total += len(event) + 1
+            taken.append(waiting)
+            total += len(waiting.event) + 1
         return taken
 
-    def _oldest(self) -> deque[tuple[int, bytes]] | None:
+    def put_back(self, taken: Iterable[Waiting]) -> None:
+        """Have these wait again, where they were: the newest that `take` returned, and in its order."""
+        for waiting in reversed(list(taken)):
+            self._queue(waiting.failed).appendleft(waiting)
+            self.size += 1
+
+    def _queue(self, failed: bool) -> deque[Waiting]:
+        return self._errors if failed else self._successes
+
+    def _oldest(self) -> deque[Waiting] | None:
         """Return the queue whose first event came first; None when both are empty."""
         errors, successes = self._errors, self._successes
         if not (errors and successes):
             return errors or successes or None
-        return errors if errors[0][0] < successes[0][0] else successes
+        return errors if errors[0].came < successes[0].came else successes
 
     def clear(self) -> int:
         """Forget all events; return how many there were."""

@@ -2,8 +2,9 @@
 
 The app's threads only append to a deque and ring a bell; both are single steps
 of the interpreter, so a finalizer may do so in the middle of anything. All the
-rest (building events, encoding, compressing, sending, waiting) happens in the
-shipping thread.
+rest (building events, encoding, compressing, sending, files, waiting) happens
+in the shipping thread. The one exception is the end: whoever shuts down, and
+finds that thread stuck in the network, writes what is left to the spool itself.
 """
 
 from __future__ import annotations
@@ -11,29 +12,33 @@ from __future__ import annotations
 import contextvars
 import os
 import threading
-import uuid
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from time import monotonic
 
-import msgspec
-
-from . import guard, otel
+from . import exits, guard, otel
 from .attempt import Attempt
-from .backlog import Backlog
 from .counts import Stats
-from .delivery import Delivery
-from .event import Event
-from .exporter import Batch, Exporter
-from .recording import to_event
+from .outgoing import Outgoing, Sink
 from .settings import Settings
 from .tally import Tally
 
-LARGEST_BODY = 900 * 1024
-"""Bytes of one request's JSON, before compression."""
 
-Sink = Callable[[Attempt, Event], None]
+class Ticket(threading.Event):
+    """Set when what its owner waits for is over.
+
+    Attributes:
+        impatient: Also when a try has failed.
+        spooled: How many batches had been written to the spool before.
+        ok: Whether all of it was answered.
+    """
+
+    def __init__(self, *, impatient: bool = False, spooled: int = 0) -> None:
+        super().__init__()
+        self.impatient = impatient
+        self.spooled = spooled
+        self.ok = False
 
 
 class Shipper:
@@ -43,14 +48,18 @@ class Shipper:
         settings: Sizes, times and the service's address.
         sinks: Called with each attempt and its event in the shipping thread:
             the log line, the metrics. A sink that raises is counted as a fault.
+        clock: Unix seconds, as the machine believes.
 
     Attributes:
         pid: The process that the shipping thread runs in; None if it does not.
     """
 
-    def __init__(self, settings: Settings, sinks: tuple[Sink, ...] = ()) -> None:
+    def __init__(
+        self, settings: Settings, sinks: tuple[Sink, ...] = (), *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.settings = settings
         self._sinks = sinks
+        self._clock = clock
         self._starting = threading.Lock()
         self._reset()
         _shippers.add(self)
@@ -60,22 +69,22 @@ class Shipper:
         self._inbox: deque[Attempt] = deque()
         self._bell = threading.Lock()
         self._bell.acquire()
-        self._tickets: deque[threading.Event] = deque()
+        # Whoever holds it may touch what is outgoing; it is free while the network is waited for.
+        self._work = threading.Lock()
+        self._tickets: deque[Ticket] = deque()
+        self._waiting: list[Ticket] = []
         self._thread: threading.Thread | None = None
         self.pid: int | None = None
-        self._stopping = False
-        self._overflow = Tally()
+        self._stopping = self._ended = False
+        self._turns = 0
         self._late = Tally()
-        self._broken = Tally()
-        self._backlog = Backlog(self.settings.queue_size)
-        exporter = Exporter(self.settings) if self.settings.url else None
-        self._delivery = Delivery(self.settings, exporter)
-        self._encode = msgspec.json.Encoder().encode
+        self._out = Outgoing(self.settings, self._sinks, self._work, clock=self._clock)
+        self._backlog, self._overflow = self._out.backlog, self._out.overflow
 
     def after_fork(self) -> None:
-        """Forget the parent's queue, thread and connection; in the child only."""
+        """Forget the parent's queue, thread, connection and spool; in the child only."""
         self._starting = threading.Lock()
-        self._delivery.close()
+        self._out.leave_to_parent()
         self._reset()
 
     # -- any thread
@@ -117,33 +126,75 @@ class Shipper:
                 thread = threading.Thread(target=context.run, args=(self._run,), name="claxon-shipper", daemon=True)
                 thread.start()
                 self._thread, self.pid = thread, os.getpid()
+                exits.arm()
         except RuntimeError as error:
             guard.fault("shipper", error)  # the interpreter is shutting down
         finally:
             self._starting.release()
 
-    def flush(self, timeout: float) -> bool:
-        """Send what is queued now; return whether all of it was answered within `timeout` seconds."""
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be sent; False where that cannot be told at once."""
+        turns = self._turns
+        empty = not (self._inbox or self._out.unsent or self._tickets or self._waiting)
+        # Odd: the shipping thread has events in its hands.
+        return empty and turns % 2 == 0 and turns == self._turns
+
+    def flush(self, timeout: float, *, impatient: bool = False) -> bool:
+        """Send what is queued now; return whether all of it was answered within `timeout` seconds.
+
+        `impatient` gives up at the first try that fails. What is written to the
+        spool meanwhile is safe, but was not answered.
+        """
+        if self.idle:
+            return True
         self.ensure_started()
-        if self._thread is None:
-            return not self._inbox
-        done = threading.Event()
-        self._tickets.append(done)
+        thread = self._thread
+        if thread is None or thread.ident == threading.get_ident():
+            return False
+        ticket = Ticket(impatient=impatient, spooled=self._out.spooled)
+        self._tickets.append(ticket)
         self._ring()
-        return done.wait(timeout)
+        # One that has just ended may not have seen the ticket.
+        return not self._ended and ticket.wait(timeout) and ticket.ok
 
     def shutdown(self, timeout: float) -> bool:
-        """Flush, then stop; later attempts are dropped and counted. Gives up at the first failure to send."""
+        """Flush, then stop; return whether nothing was lost. Later attempts are dropped and counted.
+
+        Gives up at the first failure to send; what is left goes to the spool.
+        """
         if self._thread is None and not self._inbox:
             self._stopping = True
             return True
         self.ensure_started()
-        done = threading.Event()
+        ticket = Ticket()
         # In this order: who sees that it is to stop finds the ticket too.
-        self._tickets.append(done)
+        self._tickets.append(ticket)
         self._stopping = True
         self._ring()
-        return done.wait(timeout) and not self._delivery.gave_up
+        thread = self._thread
+        if thread is None:
+            return self._take_over(timeout)
+        if thread.ident == threading.get_ident():
+            return False
+        if self._out.spool is None:
+            return ticket.wait(timeout) and not self._out.delivery.gave_up
+        # Half is for the network, and the other half for the disk if that does not answer.
+        if ticket.wait(timeout / 2):
+            return not self._out.delivery.gave_up
+        return self._take_over(timeout / 2)
+
+    def _take_over(self, timeout: float) -> bool:
+        """End in place of the shipping thread, which is stuck or never ran; return whether nothing was lost."""
+        if not self._work.acquire(timeout=timeout):
+            return False
+        try:
+            if not self._ended:
+                self._out.taken_over = True
+                self._end()
+        finally:
+            self._work.release()
+        return not self._out.delivery.gave_up
 
     @property
     def stopped(self) -> bool:
@@ -157,119 +208,74 @@ class Shipper:
 
     def stats(self) -> Stats:
         """Return what became of the events so far."""
-        counts = self._delivery.counts
-        dropped = {
-            "queue_full": self._overflow.value() + self._backlog.dropped,
-            "refused": counts.refused,
-            "shutdown": self._late.value() + counts.abandoned,
-            "fault": self._broken.value(),
-        }
-        return Stats(
-            queued=len(self._inbox) + self._backlog.size + self._delivery.in_flight,
-            sent=counts.sent,
-            rejected=counts.rejected,
-            dropped={reason: count for reason, count in dropped.items() if count},
-            batches=counts.batches,
-            retries=counts.retries,
-            faults=guard.faults.value(),
-        )
+        return self._out.stats(inbox=len(self._inbox), late=self._late.value())
 
     # -- the shipping thread
 
     def _run(self) -> None:
         otel.suppress()
-        waiting: list[threading.Event] = []
         while True:
             stop = self._stopping
-            try:
-                if not stop:
-                    self._bell.acquire(timeout=self._delivery.wait_s(self.settings.interval_s))
-                    stop = self._stopping
-                self._turn(waiting)
-            except Exception as error:  # noqa: BLE001 - the thread must live on
-                guard.fault("shipper", error)
-            if stop:
-                self._end(waiting)
-                return
+            if not stop:
+                self._bell.acquire(timeout=self._out.pause_s())
+                stop = self._stopping
+            with self._work:
+                self._turn()
+                if stop and not self._ended:
+                    self._end()
+                if self._ended:
+                    # Also when another thread has ended it: that left the connection to this one.
+                    self._out.delivery.close()
+                    return
 
-    def _turn(self, waiting: list[threading.Event]) -> None:
-        """Send what can be sent; `waiting` are the flushes that wait for all of it."""
-        came = [self._tickets.popleft() for _ in range(len(self._tickets))]
-        waiting += came
-        self._drain()
-        if came:
-            self._delivery.hurry()
-        self._ship()
-        if not self._unsent():
-            _tell(waiting)
+    def _turn(self) -> None:
+        """Send what can be sent, and write to the spool what cannot, if it is much."""
+        if self._ended:
+            return
+        out = self._out
+        self._turns += 1
+        try:
+            came = [self._tickets.popleft() for _ in range(len(self._tickets))]
+            self._waiting += came
+            out.take_in(self._inbox)
+            if came:
+                out.delivery.hurry()
+            out.ship(lambda: self._stopping)
+            if not out.taken_over:
+                out.relieve()
+                self._tell()
+        except Exception as error:  # noqa: BLE001 - the thread must live on
+            guard.fault("shipper", error)
+        finally:
+            self._turns += 1
 
-    def _end(self, waiting: list[threading.Event]) -> None:
-        """Give up what could not be sent, and stop."""
-        late = len(self._inbox)
-        self._inbox.clear()
-        if late or self._unsent():
-            self._delivery.abandon(self._backlog.clear() + late)
-        self._delivery.close()
+    def _end(self) -> None:
+        """Write what could not be sent to the spool, give up the rest, and stop; with the work lock."""
+        self._ended = True
+        out = self._out
+        try:
+            out.take_in(self._inbox)
+            out.write_all()
+            if out.unsent:
+                out.delivery.abandon(out.backlog.clear())
+            # A connection that the shipping thread waits for is left to it.
+            if not out.taken_over:
+                out.close()
+        except Exception as error:  # noqa: BLE001 - whoever waits must be told
+            guard.fault("shipper", error)
         # In this order: who comes later finds no thread to wait for.
         self._thread = self.pid = None
-        _tell([*waiting, *self._tickets])
+        self._waiting += [self._tickets.popleft() for _ in range(len(self._tickets))]
+        self._tell()
 
-    def _unsent(self) -> bool:
-        return bool(self._backlog.size or self._delivery.in_flight)
-
-    def _drain(self) -> None:
-        """Make events of what lies in the inbox."""
-        for _ in range(len(self._inbox)):
-            attempt = self._inbox.popleft()
-            try:
-                event = to_event(attempt, self.settings)
-                self._backlog.add(self._encode(event), failed=attempt.failed)
-            except Exception as error:  # noqa: BLE001 - one bad event must not stop the others
-                self._broken.add()
-                guard.fault("recording", error)
-                continue
-            for sink in self._sinks:
-                try:
-                    sink(attempt, event)
-                except Exception as error:  # noqa: BLE001 - as above
-                    guard.fault("sink", error)
-
-    def _ship(self) -> None:
-        """Send batch after batch, until nothing is left or the service wants a pause."""
-        delivery = self._delivery
-        if delivery.exporter is None:
-            self._backlog.clear()
-            return
-        while delivery.may_send(monotonic()) and not delivery.gave_up:
-            if delivery.batch is None:
-                events = self._backlog.take(self.settings.batch_size, LARGEST_BODY)
-                if not events:
-                    return
-                try:
-                    delivery.batch = self._pack(events)
-                except Exception as error:  # noqa: BLE001 - what cannot be packed must not stop the rest
-                    self._broken.add(len(events))
-                    guard.fault("pack", error)
-                    continue
-            delivery.send(stopping=self._stopping)
-
-    def _pack(self, events: list[bytes]) -> Batch:
-        exporter = self._delivery.exporter
-        assert exporter is not None
-        dropped = self._overflow.value() + self._backlog.dropped + self._delivery.counts.refused
-        return Batch(
-            body=exporter.compress(b"[" + b",".join(events) + b"]"),
-            encoding=exporter.encoding,
-            key=uuid.uuid4().hex,
-            events=len(events),
-            dropped=self._delivery.news_of(dropped),
-        )
-
-
-def _tell(waiting: list[threading.Event]) -> None:
-    for done in waiting:
-        done.set()
-    waiting.clear()
+    def _tell(self) -> None:
+        """Wake those whose wait is over."""
+        out = self._out
+        for ticket in list(self._waiting):
+            if self._ended or not out.unsent or (ticket.impatient and out.delivery.away):
+                ticket.ok = not out.unsent and not out.delivery.gave_up and out.spooled == ticket.spooled
+                self._waiting.remove(ticket)
+                ticket.set()
 
 
 _shippers: weakref.WeakSet[Shipper] = weakref.WeakSet()

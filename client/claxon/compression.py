@@ -38,3 +38,20 @@ def _zstandard() -> Callable[[bytes], bytes] | None:
         return None
     # Anew each time: a compressor that two threads use at once makes rubbish, and a flush may be in another one.
     return lambda body: bytes(zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compress(body))
+
+
+def undo(encoding: str, body: bytes) -> bytes:
+    """Return what was compressed, here or in another process.
+
+    Raises:
+        ValueError: This process has no module for the encoding.
+    """
+    if encoding == "gzip":
+        return gzip.decompress(body)
+    for name in ("compression.zstd", "zstandard"):
+        try:
+            zstd: Any = import_module(name)
+        except ImportError:
+            continue
+        return bytes(zstd.decompress(body))
+    raise ValueError(f"{encoding}: no module for it: install zstandard")

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import email.utils
 import http.client
+import os
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -18,7 +20,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from . import __version__, compression
+from .packing import Batch
 from .settings import Settings
+from .skew import Skew
 
 PATH = "/v1/events"
 LARGEST_ANSWER = 1024 * 1024
@@ -37,25 +41,6 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """A request, the same bytes and the same key at each try.
-
-    Attributes:
-        body: Compressed JSON array of events.
-        encoding: Its Content-Encoding.
-        key: The Idempotency-Key.
-        events: How many events it holds.
-        dropped: How many events were given up before it.
-    """
-
-    body: bytes
-    encoding: str
-    key: str
-    events: int
-    dropped: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What became of one try.
 
@@ -66,6 +51,7 @@ class Answer:
         rejected: Events refused one by one.
         why: For the log; no secret, no event.
         retry_after_s: How long the service asked us to wait.
+        misdated: The places of events that were refused for their `time`.
     """
 
     outcome: Outcome
@@ -73,6 +59,7 @@ class Answer:
     rejected: int = 0
     why: str = ""
     retry_after_s: float | None = None
+    misdated: tuple[int, ...] = ()
 
 
 class _Rejected(msgspec.Struct):
@@ -84,16 +71,31 @@ class _Receipt(msgspec.Struct):
     accepted: int = 0
     rejected: list[_Rejected] = []
 
+    @property
+    def misdated(self) -> tuple[int, ...]:
+        """The places of events that were refused for their `time`."""
+        return tuple(one.index for one in self.rejected if one.error.startswith("time:"))
+
 
 # ValueError: a host name that cannot be encoded.
 _FAILURES = (OSError, http.client.HTTPException, ValueError)
 
 
-class Exporter:
-    """Posts batches; used by the shipping thread only."""
+_parents: list[http.client.HTTPConnection] = []
+"""In a forked child: the connections of its parent."""
 
-    def __init__(self, settings: Settings) -> None:
+
+class Exporter:
+    """Posts batches; used by the shipping thread only.
+
+    Attributes:
+        skew: What the answers say of the service's clock.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings = settings
+        self._clock = clock
+        self.skew = Skew(settings.url)
         parts = urlsplit(settings.url)
         self._secure = parts.scheme == "https"
         self._host = parts.hostname or ""
@@ -123,15 +125,32 @@ class Exporter:
         if connection is not None:
             connection.close()
 
+    def leave_to_parent(self) -> None:
+        """Let the connection go, in a forked child.
+
+        Closing it could wait for ever: the parent's thread may have been reading
+        from it, and holds the lock of its buffer, also in the child, where it is not.
+        """
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        # Nor may it be collected, which closes it.
+        _parents.append(connection)
+        if connection.sock is not None:
+            os.close(connection.sock.detach())
+
     def _post(self, batch: Batch) -> Answer:
         connection = self._connection or self._connect()
+        sent = self._clock()
         connection.request("POST", self._path, batch.body, self._headers(batch))
         response = connection.getresponse()
         body = response.read(LARGEST_ANSWER)
         if not response.isclosed():
             # More than we are ready to read: this connection cannot be used again.
             self.close()
-        return _answer(response.status, response.headers.get("retry-after"), body, batch.events)
+        headers = response.headers
+        self.skew.note(headers.get("date"), sent=sent, received=self._clock())
+        return _answer(response.status, headers.get("retry-after"), body, batch.events)
 
     def _connect(self) -> http.client.HTTPConnection:
         settings = self._settings
@@ -174,17 +193,29 @@ def _answer(status: int, retry_after: str | None, body: bytes, events: int) -> A
     why = f"HTTP {status}"
     if status in (408, 425, 429) or status >= 500:
         return Answer(outcome=Outcome.BUSY, why=why, retry_after_s=_seconds(retry_after))
-    return Answer(outcome=Outcome.REFUSED, why=f"{why}: {_first_words(body)}")
+    receipt = _read(body)
+    misdated = () if receipt is None else receipt.misdated
+    return Answer(outcome=Outcome.REFUSED, why=f"{why}: {_first_words(body)}", misdated=misdated)
 
 
 def _receipt(body: bytes, events: int) -> Answer:
-    try:
-        receipt = msgspec.json.decode(body, type=_Receipt)
-    except msgspec.DecodeError:
+    receipt = _read(body)
+    if receipt is None:
         return Answer(outcome=Outcome.ACCEPTED, accepted=events)
-    why = receipt.rejected[0].error[:200] if receipt.rejected else ""
-    rejected = len(receipt.rejected)
-    return Answer(outcome=Outcome.ACCEPTED, accepted=receipt.accepted, rejected=rejected, why=why)
+    return Answer(
+        outcome=Outcome.ACCEPTED,
+        accepted=receipt.accepted,
+        rejected=len(receipt.rejected),
+        why=receipt.rejected[0].error[:200] if receipt.rejected else "",
+        misdated=receipt.misdated,
+    )
+
+
+def _read(body: bytes) -> _Receipt | None:
+    try:
+        return msgspec.json.decode(body, type=_Receipt)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _first_words(body: bytes) -> str:

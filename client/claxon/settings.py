@@ -29,7 +29,9 @@ class Settings:
         otel: Also join each event to the current span and the GenAI metrics.
         batch_size: Events in one request, at most.
         interval_s: Seconds that an event without an error waits, at most.
-        queue_size: Events kept while the service cannot be reached.
+        queue_size: Events kept in memory while the service cannot be reached.
+        spool: A folder for what the service cannot take; empty writes nothing.
+        spool_size_mb: What its files may take, together.
         connect_timeout_s: Seconds to connect to the service.
         read_timeout_s: Seconds to wait for each part of its answer.
         backoff_s: Seconds before the first retry; doubles, up to 30.
@@ -46,6 +48,8 @@ class Settings:
     batch_size: int = 500
     interval_s: float = 1.0
     queue_size: int = 10_000
+    spool: str = ""
+    spool_size_mb: int = 64
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 10.0
     backoff_s: float = 0.5
@@ -65,6 +69,8 @@ class SettingsArguments(TypedDict, total=False):
     batch_size: int
     interval_s: float
     queue_size: int
+    spool: str
+    spool_size_mb: int
     connect_timeout_s: float
     read_timeout_s: float
     backoff_s: float
@@ -136,6 +142,15 @@ def _key(value: Any) -> str:
     return key
 
 
+def _folder(value: Any) -> str:
+    path = os.fspath(value) if isinstance(value, os.PathLike) else value
+    named = _text(4096)(path)
+    if "\0" in named:
+        raise ValueError("write the path of a folder")
+    # Absolute: a daemon may go elsewhere later.
+    return os.path.abspath(os.path.expanduser(named)) if named else ""
+
+
 def _flag(value: Any) -> bool:
     if isinstance(value, bool):
         return value
@@ -172,6 +187,8 @@ _READERS: dict[str, Callable[[Any], Any]] = {
     "batch_size": _count,
     "interval_s": _seconds,
     "queue_size": _count,
+    "spool": _folder,
+    "spool_size_mb": _count,
     "connect_timeout_s": _seconds,
     "read_timeout_s": _seconds,
     "backoff_s": _seconds,

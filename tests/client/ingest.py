@@ -25,12 +25,13 @@ class Post:
 
 @dataclass
 class Reply:
-    """What to answer; `hang` seconds pass before it."""
+    """What to answer; `hang` seconds pass before it, `slow` seconds between its head and its body."""
 
     status: int = 202
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes | None = None
     hang: float = 0.0
+    slow: float = 0.0
     close: bool = False
 
 
@@ -111,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in (*reply.headers, ("content-length", str(len(answer)))):
             self.send_header(name, value)
         self.end_headers()
+        if reply.slow:
+            self.server.ingest.closing.wait(reply.slow)
         self.wfile.write(answer)
 
 

@@ -123,6 +123,32 @@ def test_a_forked_child_sends_its_own_events_and_not_its_parents(fake: FakeClaud
     assert len({event["call_id"] for event in ingest.events}) == 5
 
 
+def test_a_fork_while_an_answer_is_read_leaves_a_child_that_goes_on(fake: FakeClaude, ingest: Ingest) -> None:
+    """The parent's thread holds the lock of the connection's buffer then, and is not there in the child."""
+    from tests.client.ingest import Reply
+
+    ingest.script = [Reply(slow=1.0)]
+    run(
+        CHILD.replace("interval_s=60", "interval_s=0.01")
+        + """
+    import signal, time
+    call("parent")
+    time.sleep(0.2)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        call("child")
+        os._exit(0 if claxon.flush(8) else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert claxon.flush(5)
+""",
+        INGEST=ingest.url,
+        FAKE=fake.url,
+    )
+
+    assert sorted(event["path"] for event in ingest.events) == ["child", "parent"]
+
+
 def test_at_exit_what_is_queued_is_sent(fake: FakeClaude, ingest: Ingest) -> None:
     run(CHILD + '    call("last words")\n', INGEST=ingest.url, FAKE=fake.url)
 
@@ -171,8 +197,8 @@ FAULTS = [
     "claxon.scanners.SSEScanner.feed",
     "claxon.middleware._conclude",
     "claxon.batch.Shipper.put",
-    "claxon.batch.to_event",
-    "claxon.batch.Shipper._pack",
+    "claxon.outgoing.to_event",
+    "claxon.outgoing.Outgoing._pack",
     "claxon.exporter.Exporter._connect",
 ]
 

@@ -212,13 +212,13 @@ async def test_when_the_queue_is_full_successes_go_before_errors_and_the_service
     assert stats.queued + sum(stats.dropped.values()) == 14
 
     sent = shipper._backlog.take(100, 1 << 20)
-    assert sum(b"authentication_error" in event for event in sent) + _in_flight_errors(shipper) == 6
+    assert sum(b"authentication_error" in waiting.event for waiting in sent) + _in_flight_errors(shipper) == 6
 
 
 def _in_flight_errors(shipper: Any) -> int:
     from tests.client.ingest import decode
 
-    batch = shipper._delivery.batch
+    batch = shipper._out.delivery.batch
     return 0 if batch is None else decode(batch.body, batch.encoding).count(b"authentication_error")
 
 
