@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .breaker import CircuitBreaker as CircuitBreaker
     from .budgets import CostLimit as CostLimit
     from .budgets import RetryBudget as RetryBudget
     from .client import flush as flush
@@ -35,12 +36,14 @@ if TYPE_CHECKING:
     from .retry_rules import RetryRule as RetryRule
     from .tagging import context as context
     from .taxonomy import Category as Category
+    from .throttle import Throttle as Throttle
 
 __version__ = "0.1.0"
 
 __all__ = [
     "CallParked",
     "Category",
+    "CircuitBreaker",
     "CircuitOpen",
     "CostLimit",
     "DeadlineExceeded",
@@ -52,6 +55,7 @@ __all__ = [
     "RetryPolicy",
     "RetryRule",
     "Stats",
+    "Throttle",
     "__version__",
     "context",
     "deadline",
@@ -68,6 +72,7 @@ __all__ = [
 _HOMES = {
     "CallParked": "errors",
     "Category": "taxonomy",
+    "CircuitBreaker": "breaker",
     "CircuitOpen": "errors",
     "CostLimit": "budgets",
     "DeadlineExceeded": "errors",
@@ -79,6 +84,7 @@ _HOMES = {
     "RetryPolicy": "retries",
     "RetryRule": "retry_rules",
     "Stats": "counts",
+    "Throttle": "throttle",
     "context": "tagging",
     "deadline": "deadlines",
     "flush": "client",
