@@ -27,9 +27,15 @@ if TYPE_CHECKING:
     from .errors import CircuitOpen as CircuitOpen
     from .errors import DeadlineExceeded as DeadlineExceeded
     from .event import Event as Event
+    from .fallbacks import Fallback as Fallback
+    from .fallbacks import Fallbacks as Fallbacks
     from .flushing import flushed as flushed
     from .marking import Marks as Marks
     from .marking import marks as marks
+    from .partials import PartialAnswer as PartialAnswer
+    from .partials import aread_stream as aread_stream
+    from .partials import partial as partial
+    from .partials import read_stream as read_stream
     from .prices import Price as Price
     from .prices import Prices as Prices
     from .retries import RetryPolicy as RetryPolicy
@@ -48,7 +54,10 @@ __all__ = [
     "CostLimit",
     "DeadlineExceeded",
     "Event",
+    "Fallback",
+    "Fallbacks",
     "Marks",
+    "PartialAnswer",
     "Price",
     "Prices",
     "RetryBudget",
@@ -57,12 +66,15 @@ __all__ = [
     "Stats",
     "Throttle",
     "__version__",
+    "aread_stream",
     "context",
     "deadline",
     "flush",
     "flushed",
     "instrument",
     "marks",
+    "partial",
+    "read_stream",
     "shutdown",
     "stats",
     "uninstrument",
@@ -77,7 +89,10 @@ _HOMES = {
     "CostLimit": "budgets",
     "DeadlineExceeded": "errors",
     "Event": "event",
+    "Fallback": "fallbacks",
+    "Fallbacks": "fallbacks",
     "Marks": "marking",
+    "PartialAnswer": "partials",
     "Price": "prices",
     "Prices": "prices",
     "RetryBudget": "budgets",
@@ -85,12 +100,15 @@ _HOMES = {
     "RetryRule": "retry_rules",
     "Stats": "counts",
     "Throttle": "throttle",
+    "aread_stream": "partials",
     "context": "tagging",
     "deadline": "deadlines",
     "flush": "client",
     "flushed": "flushing",
     "instrument": "client",
     "marks": "marking",
+    "partial": "partials",
+    "read_stream": "partials",
     "shutdown": "client",
     "stats": "client",
     "uninstrument": "client",
