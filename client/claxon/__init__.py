@@ -40,6 +40,11 @@ if TYPE_CHECKING:
     from .prices import Prices as Prices
     from .retries import RetryPolicy as RetryPolicy
     from .retry_rules import RetryRule as RetryRule
+    from .stale import DiskStore as DiskStore
+    from .stale import MemoryStore as MemoryStore
+    from .stale import RedisStore as RedisStore
+    from .stale import StaleAnswers as StaleAnswers
+    from .stale import may_be_stale as may_be_stale
     from .tagging import context as context
     from .taxonomy import Category as Category
     from .throttle import Throttle as Throttle
@@ -53,16 +58,20 @@ __all__ = [
     "CircuitOpen",
     "CostLimit",
     "DeadlineExceeded",
+    "DiskStore",
     "Event",
     "Fallback",
     "Fallbacks",
     "Marks",
+    "MemoryStore",
     "PartialAnswer",
     "Price",
     "Prices",
+    "RedisStore",
     "RetryBudget",
     "RetryPolicy",
     "RetryRule",
+    "StaleAnswers",
     "Stats",
     "Throttle",
     "__version__",
@@ -73,6 +82,7 @@ __all__ = [
     "flushed",
     "instrument",
     "marks",
+    "may_be_stale",
     "partial",
     "read_stream",
     "shutdown",
@@ -88,16 +98,20 @@ _HOMES = {
     "CircuitOpen": "errors",
     "CostLimit": "budgets",
     "DeadlineExceeded": "errors",
+    "DiskStore": "stale",
     "Event": "event",
     "Fallback": "fallbacks",
     "Fallbacks": "fallbacks",
     "Marks": "marking",
+    "MemoryStore": "stale",
     "PartialAnswer": "partials",
     "Price": "prices",
     "Prices": "prices",
+    "RedisStore": "stale",
     "RetryBudget": "budgets",
     "RetryPolicy": "retries",
     "RetryRule": "retry_rules",
+    "StaleAnswers": "stale",
     "Stats": "counts",
     "Throttle": "throttle",
     "aread_stream": "partials",
@@ -107,6 +121,7 @@ _HOMES = {
     "flushed": "flushing",
     "instrument": "client",
     "marks": "marking",
+    "may_be_stale": "stale",
     "partial": "partials",
     "read_stream": "partials",
     "shutdown": "client",
