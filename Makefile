@@ -79,4 +79,4 @@ lock:  ## Renew the lock files (needs uv)
 	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise -c requirements.lock -o requirements-runtime.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) .venv-moto mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

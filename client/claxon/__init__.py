@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .fallbacks import Fallback as Fallback
     from .fallbacks import Fallbacks as Fallbacks
     from .flushing import flushed as flushed
+    from .later import DeferredCalls as DeferredCalls
+    from .later import adefer as adefer
+    from .later import defer as defer
     from .marking import Marks as Marks
     from .marking import marks as marks
     from .partials import PartialAnswer as PartialAnswer
@@ -58,6 +61,7 @@ __all__ = [
     "CircuitOpen",
     "CostLimit",
     "DeadlineExceeded",
+    "DeferredCalls",
     "DiskStore",
     "Event",
     "Fallback",
@@ -75,9 +79,11 @@ __all__ = [
     "Stats",
     "Throttle",
     "__version__",
+    "adefer",
     "aread_stream",
     "context",
     "deadline",
+    "defer",
     "flush",
     "flushed",
     "instrument",
@@ -98,6 +104,7 @@ _HOMES = {
     "CircuitOpen": "errors",
     "CostLimit": "budgets",
     "DeadlineExceeded": "errors",
+    "DeferredCalls": "later",
     "DiskStore": "stale",
     "Event": "event",
     "Fallback": "fallbacks",
@@ -114,9 +121,11 @@ _HOMES = {
     "StaleAnswers": "stale",
     "Stats": "counts",
     "Throttle": "throttle",
+    "adefer": "later",
     "aread_stream": "partials",
     "context": "tagging",
     "deadline": "deadlines",
+    "defer": "later",
     "flush": "client",
     "flushed": "flushing",
     "instrument": "client",
