@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .partials import aread_stream as aread_stream
     from .partials import partial as partial
     from .partials import read_stream as read_stream
+    from .preset import production as production
     from .prices import Price as Price
     from .prices import Prices as Prices
     from .retries import RetryPolicy as RetryPolicy
@@ -90,6 +91,7 @@ __all__ = [
     "marks",
     "may_be_stale",
     "partial",
+    "production",
     "read_stream",
     "shutdown",
     "stats",
@@ -132,6 +134,7 @@ _HOMES = {
     "marks": "marking",
     "may_be_stale": "stale",
     "partial": "partials",
+    "production": "preset",
     "read_stream": "partials",
     "shutdown": "client",
     "stats": "client",
