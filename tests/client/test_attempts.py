@@ -10,57 +10,11 @@ import pytest
 from claxon import Event
 
 from service.demo.fake_claude import FakeClaude
-from tests.client.calling import ARGUMENTS, MODEL, SOON, ask, script
+from tests.client.calling import ARGUMENTS, MODEL, ask, script
+from tests.client.cases import ATTEMPT_FIELDS, cases_of
 
-FIELDS = ("attempt", "status", "category", "final", "exhausted")
-
-# What the API plays: for each attempt (number, status, category, final, exhausted).
-CASES: dict[str, tuple[str, list[tuple[Any, ...]]]] = {
-    "a success": ("200", [(1, 200, "ok", True, False)]),
-    "two absorbed errors": (
-        f"429:{SOON},500:{SOON},200",
-        [
-            (1, 429, "rate_limit", False, False),
-            (2, 500, "server", False, False),
-            (3, 200, "ok", True, False),
-        ],
-    ),
-    "an overload that outlasts the retries": (
-        f"529:{SOON}",
-        [
-            (1, 529, "overloaded", False, False),
-            (2, 529, "overloaded", False, False),
-            (3, 529, "overloaded", True, True),
-        ],
-    ),
-    "a rejected key": ("401", [(1, 401, "authentication", True, False)]),
-    "a spend limit, retried in vain": (
-        f"429:{SOON};error_code=enforced_spend_limit_reached",
-        [
-            (1, 429, "account", False, False),
-            (2, 429, "account", False, False),
-            (3, 429, "account", True, True),
-        ],
-    ),
-    "a 500 that must not be retried": ("500:should_retry=false", [(1, 500, "server", True, False)]),
-    "a 400 that may be retried": (
-        f"400:should_retry=true;{SOON},200",
-        [(1, 400, "invalid_request", False, False), (2, 200, "ok", True, False)],
-    ),
-    "a conflict": (f"409:{SOON},200", [(1, 409, "conflict", False, False), (2, 200, "ok", True, False)]),
-    "a request timeout": (f"408:{SOON},200", [(1, 408, "timeout", False, False), (2, 200, "ok", True, False)]),
-    "a gateway timeout": (f"504:{SOON},200", [(1, 504, "timeout", False, False), (2, 200, "ok", True, False)]),
-    "a missing model": ("404", [(1, 404, "not_found", True, False)]),
-    "a forbidden call": ("403", [(1, 403, "permission", True, False)]),
-    "an unpaid bill": ("402", [(1, 402, "account", True, False)]),
-    "a large request": ("413", [(1, 413, "too_large", True, False)]),
-    "a proxy's page behind a 502": (
-        f"502:html=true;{SOON},200",
-        [(1, 502, "server", False, False), (2, 200, "ok", True, False)],
-    ),
-    "a proxy's page behind a 200": ("html", [(1, 200, "bad_response", True, False)]),
-    "a refusal, which is a success": ("refusal", [(1, 200, "ok", True, False)]),
-}
+CASES = cases_of("attempts")
+UNANSWERED = cases_of("unanswered")
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
@@ -75,7 +29,7 @@ async def test_each_attempt_makes_one_event_that_says_how_it_ended(
 ) -> None:
     await ask(client if kind == "sync" else async_client, steps)
 
-    assert [tuple(getattr(event, name) for name in FIELDS) for event in events] == expected
+    assert [tuple(getattr(event, name) for name in ATTEMPT_FIELDS) for event in events] == expected
     assert {event.max_attempts for event in events} == {3}
     assert len({event.call_id for event in events}) == 1
 
@@ -93,7 +47,7 @@ async def test_a_watched_client_makes_the_same_events_without_any_patching(
         watched = claxon.watch(client) if kind == "sync" else claxon.watch(async_client)
         await ask(watched, steps)
 
-    assert [tuple(getattr(event, name) for name in FIELDS) for event in events] == expected
+    assert [tuple(getattr(event, name) for name in ATTEMPT_FIELDS) for event in events] == expected
     assert len({event.call_id for event in events}) == 1
 
 
@@ -131,6 +85,15 @@ async def test_a_reset_connection_that_may_not_be_retried_is_final_and_exhausted
     (event,) = events
     assert (event.category, event.error_type) == ("connection", "APIConnectionError")
     assert (event.final, event.exhausted, event.max_attempts, event.status) == (True, True, 1, None)
+
+
+@pytest.mark.parametrize(("steps", "expected"), UNANSWERED.values(), ids=UNANSWERED)
+async def test_an_attempt_without_an_answer_says_why(
+    steps: str, expected: list[tuple[Any, ...]], client: anthropic.Anthropic, events: list[Event]
+) -> None:
+    await ask(client, steps, timeout=0.05, max_retries=0)
+
+    assert [tuple(getattr(event, name) for name in ATTEMPT_FIELDS) for event in events] == expected
 
 
 async def test_a_reset_connection_is_tried_again(client: anthropic.Anthropic, events: list[Event]) -> None:

@@ -13,31 +13,19 @@ import pytest
 from claxon import Event
 
 from tests.client.calling import ARGUMENTS, SOON, WAYS, script, stream_async, stream_sync
+from tests.client.cases import ENDING_FIELDS, endings
 
-# What the API plays: (stream_end, error_type, category, output tokens), and what the app gets.
-ENDINGS: dict[str, tuple[str, tuple[object, ...], type[Exception] | None]] = {
-    "complete": ("200", ("complete", None, "ok", 12), None),
-    "error event": (
-        "stream-error",
-        ("error_event", "overloaded_error", "overloaded", None),
-        anthropic.APIStatusError,
-    ),
-    "transport error": (
-        "stream-cut",
-        ("transport_error", "ReadError", "stream", None),
-        httpx2.ReadError,
-    ),
-    "truncated": ("stream-end", ("truncated", "stream_truncated", "stream", None), None),
-}
+ENDINGS = endings()
+
+# What the app gets.
+RAISED: dict[str, type[Exception]] = {"error event": anthropic.APIStatusError, "transport error": httpx2.ReadError}
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("steps", "expected", "raised"), ENDINGS.values(), ids=ENDINGS)
+@pytest.mark.parametrize("ending", ENDINGS)
 async def test_a_stream_makes_one_event_that_says_how_it_ended(
-    steps: str,
-    expected: tuple[object, ...],
-    raised: type[Exception] | None,
+    ending: str,
     way: str,
     kind: str,
     client: anthropic.Anthropic,
@@ -45,6 +33,8 @@ async def test_a_stream_makes_one_event_that_says_how_it_ended(
     events: list[Event],
 ) -> None:
     """A truncated stream raises nothing in the app: only the event tells."""
+    steps, expected = ENDINGS[ending]
+    raised = RAISED.get(ending)
     expectation = pytest.raises(raised) if raised else contextlib.nullcontext()
     with expectation:
         if kind == "sync":
@@ -53,7 +43,7 @@ async def test_a_stream_makes_one_event_that_says_how_it_ended(
             await stream_async(async_client, way, steps)
 
     (event,) = events
-    assert (event.stream_end, event.error_type, event.category, event.output_tokens) == expected
+    assert tuple(getattr(event, name) for name in ENDING_FIELDS) == expected
     assert (event.status, event.attempt, event.final, event.exhausted) == (200, 1, True, False)
     assert event.input_tokens == 10
 
