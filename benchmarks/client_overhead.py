@@ -1,48 +1,43 @@
-"""What Claxon adds to one `messages.create`, in microseconds, beside what the SDK's own tracing adds.
+"""What Claxon adds to one call of the SDK, in microseconds, beside what others add in the same run.
 
-    .venv/bin/python benchmarks/client_overhead.py [--rounds 3] [--blocks 30] [--block 25]
+python -m benchmarks.client_overhead [--quick] [--peers DIR] [--rounds 3]: 5 min with three rounds; --quick: 1 min
 
-No network: a mock transport answers with one small message, behind the headers
-the API really sends. Blocks of calls of a bare client and of an instrumented
-one alternate in one process, so that the machine's noise hits both; the figure
-is the median of the differences of neighbouring blocks' medians. Each mode and
-round is a process of its own. Claxon ships to a local server meanwhile, in a
-further process, with everything on.
+Calls that are answered at once by a mock transport (benchmarks/overhead_clients.py), sync and async, whole and
+streamed. Each mode and round is a process of its own, in which blocks of bare calls and of observed ones alternate;
+the modes take turns, forwards and backwards. Claxon ships to a local server meanwhile, in a further process, with
+everything on; what makes spans hands them to a batch processor whose exporter drops them, and records no content.
+
+OpenInference is installed by this into an environment of its own under --peers, or $CLAXON_PEERS, else one that is
+thrown away; with the same SDK. Where it cannot be, it has no row.
 """
 
 from __future__ import annotations
 
-import argparse
-import gc
+import importlib.metadata
 import json
-import statistics
+import os
 import subprocess
 import sys
-import time
-import warnings
-from collections.abc import Callable
+import tempfile
+from pathlib import Path
+from statistics import median
 from typing import Any
 
-MESSAGE = {
-    "id": "msg_01",
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-test",
-    "content": [{"type": "text", "text": "Hello!"}],
-    "stop_reason": "end_turn",
-    "stop_sequence": None,
-    "usage": {"input_tokens": 10, "output_tokens": 5},
-}
-HEADERS = {"request-id": "req_1", "anthropic-organization-id": "org_1"} | {
-    f"anthropic-ratelimit-{kind}-{part}": value
-    for kind in ("requests", "tokens", "input-tokens", "output-tokens")
-    for part, value in (("limit", "50"), ("remaining", "40"), ("reset", "2026-11-23T12:00:00Z"))
-}
-CALL: dict[str, Any] = {
-    "model": "claude-test",
-    "max_tokens": 64,
-    "messages": [{"role": "user", "content": "Hello"}],
-}
+from benchmarks import results
+from benchmarks.overhead_clients import MODES, SHAPES
+
+NAME = "client_overhead"
+OPENINFERENCE = "openinference-instrumentation-anthropic==3.1.0"
+SHARED = ("anthropic", "httpx2", "opentelemetry-sdk", "opentelemetry-instrumentation")
+"""Of the same versions in both environments."""
+
+TELEMETRY_US, ALL_US, SHARE = 80.0, 200.0, 0.25
+"""The goals: telemetry alone, in microseconds and as a share of the SDK's own tracing; all of `production()`."""
+
+OURS = "claxon.instrument"
+ALL = "claxon.production"
+TRACING = "the SDK's own tracing"
+
 SINK = """
 import http.server
 class Sink(http.server.BaseHTTPRequestHandler):
@@ -55,137 +50,101 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sink)
 print(server.server_port, flush=True)
 server.serve_forever()
 """
-MODES = ("bare", "no-op middleware", "claxon", "claxon.watch", "SDK's own tracing")
 
 
-def make(**more: Any) -> Any:
-    """Return a client whose transport answers at once."""
-    import anthropic
-    import httpx2
-
-    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, json=MESSAGE, headers=HEADERS))
-    more.setdefault("open_telemetry", False)
-    return anthropic.Anthropic(
-        api_key="x",
-        base_url="http://127.0.0.1:9",
-        max_retries=0,
-        http_client=httpx2.Client(transport=transport),
-        **more,
-    )
-
-
-def prepare(mode: str, port: int) -> tuple[Any, Callable[[], None], Callable[[], None]]:
-    """Return (client, switch on, switch off) of a mode."""
-    if mode == "no-op middleware":
-        return make(middleware=[lambda request, call_next: call_next(request)]), _nothing, _nothing
-    if mode == "SDK's own tracing":
-        return _traced(), _nothing, _nothing
-    if mode == "bare":
-        return make(), _nothing, _nothing
-    import claxon
-
-    url = f"http://127.0.0.1:{port}"
-    if mode == "claxon.watch":
-        return claxon.watch(make(), url=url), _nothing, _nothing
-    client = make()
-    return client, lambda: claxon.instrument(url=url), claxon.uninstrument
+def install(peers: Path) -> str | None:
+    """Install OpenInference beside the SDK as it is here, if it is not there; return why it cannot be."""
+    folder = peers / "openinference"
+    python = _python(folder)
+    same = [f"{name}=={importlib.metadata.version(name)}" for name in SHARED]
+    for command in (
+        [sys.executable, "-m", "venv", str(folder)],
+        [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", OPENINFERENCE, *same],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            return f"{OPENINFERENCE} cannot be installed: {done.stderr.strip().splitlines()[-1:]}"
+    return None
 
 
-def _nothing() -> None:
-    pass
+def _python(folder: Path) -> Path:
+    return folder / ("Scripts" if os.name == "nt" else "bin") / "python"
 
 
-def _traced() -> Any:
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-
-    class Null(SpanExporter):
-        def export(self, spans: Any) -> SpanExportResult:
-            del spans
-            return SpanExportResult.SUCCESS
-
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(Null()))
-    return make(open_telemetry={"tracer_provider": provider})
-
-
-def child(mode: str, port: int, blocks: int, block: int) -> None:
-    """Measure one mode and print a JSON line."""
-    warnings.simplefilter("ignore")
-    bare = make()
-    client, on, off = prepare(mode, port)
-    times: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(2 * blocks + 4):
-        observed = number % 2 == 1
-        if observed:
-            on()
-        gc.collect()
-        median = _block(client if observed else bare, block)
-        if observed:
-            off()
-        if number >= 4:
-            times[observed].append(median)
-    added = [with_it - without for with_it, without in zip(times[True], times[False], strict=True)]
-    bare_us = statistics.median(times[False])
-    print(json.dumps({"mode": mode, "added": statistics.median(added), "bare": bare_us}), flush=True)
-
-
-def _block(client: Any, calls: int) -> float:
-    """Return the median time of a call, in microseconds."""
-    create, clock = client.messages.create, time.perf_counter_ns
-    taken = []
-    for _ in range(calls):
-        began = clock()
-        create(**CALL)
-        taken.append(clock() - began)
-    return statistics.median(taken) / 1000
-
-
-def main() -> None:
-    """Measure all modes and print a table; a missed bound is said, not raised: machines are noisy."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--blocks", type=int, default=30)
-    parser.add_argument("--block", type=int, default=25)
-    parser.add_argument("--child", nargs=2, metavar=("MODE", "PORT"), help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.child:
-        child(given.child[0], int(given.child[1]), given.blocks, given.block)
-        return
-    report(measure(given.rounds, given.blocks, given.block))
-
-
-def measure(rounds: int, blocks: int, block: int) -> list[dict[str, Any]]:
-    """Return one row per mode and round."""
+def measure(rounds: int, blocks: int, block: int, *, peers: Path) -> dict[str, Any]:
+    """Return what each mode added in each round, by shape."""
+    missing = install(peers)
+    modes = [mode for mode in MODES if mode != "OpenInference" or missing is None]
     sink = subprocess.Popen([sys.executable, "-c", SINK], stdout=subprocess.PIPE, text=True)
     assert sink.stdout is not None
     port = sink.stdout.readline().strip()
-    sizes = ["--blocks", str(blocks), "--block", str(block)]
-    rows = []
+    rows: list[dict[str, Any]] = []
     try:
         for number in range(rounds):
-            for mode in MODES if number % 2 == 0 else MODES[::-1]:
-                command = [sys.executable, __file__, *sizes, "--child", mode, port]
-                rows.append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+            for mode in modes if number % 2 == 0 else modes[::-1]:
+                python = str(_python(peers / "openinference")) if mode == "OpenInference" else sys.executable
+                found = _one([python, str(Path(__file__).with_name("overhead_clients.py")), mode, port], blocks, block)
+                rows.append({"mode": mode, "round": number + 1, "shapes": found})
     finally:
         sink.kill()
         sink.wait()
-    return rows
+    return {"rounds": rounds, "blocks": blocks, "block": block, "left_out": missing, "rows": rows} | _versions()
 
 
-def report(rows: list[dict[str, Any]]) -> None:
-    """Print the table, and whether the bounds are kept."""
-    added = {mode: [row["added"] for row in rows if row["mode"] == mode] for mode in MODES}
-    bare = statistics.median(row["bare"] for row in rows)
-    tracing = statistics.median(added["SDK's own tracing"])
-    print(f"bare call: {bare:.0f} us\n")
-    print("| mode | added us, median | min to max | of what tracing adds |\n|---|---|---|---|")
-    for mode, values in added.items():
-        median = statistics.median(values)
-        print(f"| {mode} | {median:.0f} | {min(values):.0f} to {max(values):.0f} | {median / tracing:.2f} |")
-    ours = statistics.median(added["claxon"])
-    kept = ours <= 80 and ours <= tracing / 4
-    print(f"\nbounds: <= 80 us and <= {tracing / 4:.0f} us (a quarter of tracing): {'kept' if kept else 'NOT KEPT'}")
+def _one(command: list[str], blocks: int, block: int) -> dict[str, dict[str, float]]:
+    done = subprocess.run([*command, str(blocks), str(block)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{command[2]}: {done.stderr}")
+    found: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _versions() -> dict[str, Any]:
+    names = ("anthropic", "opentelemetry-sdk", "opentelemetry-instrumentation-anthropic")
+    return {"versions": {name: importlib.metadata.version(name) for name in names} | _split(OPENINFERENCE)}
+
+
+def _split(requirement: str) -> dict[str, str]:
+    name, _, version = requirement.partition("==")
+    return {name: version}
+
+
+def added(result: dict[str, Any], mode: str, shape: str) -> list[float]:
+    """Return what a mode added in each round, in microseconds."""
+    return [row["shapes"][shape]["added_us"] for row in result["rows"] if row["mode"] == mode]
+
+
+def report(result: dict[str, Any]) -> None:
+    """Print the table, and whether the goals are met; a missed one is said, not raised: machines are noisy."""
+    bare = {s: median(row["shapes"][s]["bare_us"] for row in result["rows"]) for s in SHAPES}
+    print("us added to a call, median (least to most); bare: " + ", ".join(f"{s} {us:.0f}" for s, us in bare.items()))
+    print(f"\n| mode | {' | '.join(SHAPES)} |\n|---|{'---|' * len(SHAPES)}")
+    for mode in dict.fromkeys(row["mode"] for row in result["rows"]):
+        cells = []
+        for shape in SHAPES:
+            values = added(result, mode, shape)
+            cells.append(f"{median(values):.0f} ({min(values):.0f} to {max(values):.0f})")
+        print(f"| {mode} | {' | '.join(cells)} |")
+    for shape in SHAPES:
+        ours, tracing, whole = (median(added(result, mode, shape)) for mode in (OURS, TRACING, ALL))
+        kept = ours <= TELEMETRY_US and ours <= SHARE * tracing and whole <= ALL_US
+        said = f"telemetry {ours:.0f} us, {ours / tracing:.2f} of tracing; all {whole:.0f} us"
+        print(f"{shape}: {said}: {'kept' if kept else 'NOT KEPT'}")
+
+
+def main() -> None:
+    """Measure all modes, print a table and write the result."""
+    parser = results.options(__doc__, full="5 min", quick="1 min")
+    parser.add_argument("--peers", type=Path, metavar="DIR", default=os.environ.get("CLAXON_PEERS"))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--blocks", type=int, default=16)
+    parser.add_argument("--block", type=int, default=50)
+    given = parser.parse_args()
+    rounds, blocks = (1, 8) if given.quick else (given.rounds, given.blocks)
+    with tempfile.TemporaryDirectory() as name:
+        found = measure(rounds, blocks, given.block, peers=Path(given.peers or name))
+    report(found)
+    results.write(NAME, found, quick=given.quick, out=given.out)
 
 
 if __name__ == "__main__":

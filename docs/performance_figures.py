@@ -275,6 +275,31 @@ def _asked(query: dict[str, float] | None) -> str:
     return "-" if query is None else f"{_size(query['median'])}, {_size(query['max'])}"
 
 
+def client_overhead() -> str:
+    """Return the table of what the client and others add to a call."""
+    result = read("client_overhead")
+    rows = result["rows"]
+    shapes = list(rows[0]["shapes"])
+    bare = [_us([row["shapes"][shape]["bare_us"] for row in rows]) for shape in shapes]
+
+    def added(mode: str) -> list[str]:
+        return [_us([row["shapes"][s]["added_us"] for row in rows if row["mode"] == mode], spread=True) for s in shapes]
+
+    modes = [mode for mode in dict.fromkeys(row["mode"] for row in rows) if mode != "bare"]
+    table = [("nothing: a bare call, all of it", *bare), ("nothing, measured alike", *added("bare"))]
+    table += [(mode, *added(mode)) for mode in modes]
+    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
+    said = f"{_said_of(result)} {versions}. {result['rounds']} {'round' if result['rounds'] == 1 else 'rounds'} of each."
+    left_out = f"\n\nLeft out: {result['left_out']}." if result["left_out"] else ""
+    return f"{said}\n\n{_table(('µs added to a call by', *shapes), table)}{left_out}"
+
+
+def _us(values: Sequence[float], *, spread: bool = False) -> str:
+    """Return the median, and what it varied between."""
+    middle = f"{median(values):.0f}"
+    return f"{middle} ({min(values):.0f} to {max(values):.0f})" if spread and len(values) > 1 else middle
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "peers": peers,
     "batches": batches,
@@ -282,6 +307,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "overload": overload,
     "growth by keys": growth_keys,
     "growth by logged events": growth_events,
+    "client overhead": client_overhead,
 }
 
 
