@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
 import time
-from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Any, NamedTuple, Self
 
 import httpx2
 
-F = TypeVar("F", bound=Callable[..., Any])
+from .blocks import Block
 
-_deadline: ContextVar[float | None] = ContextVar("claxon_deadline", default=None)
+
+class _Until(NamedTuple):
+    at: float
+    outer: _Until | None
+
+
+_deadline: ContextVar[_Until | None] = ContextVar("claxon_deadline", default=None)
 
 
 def current_deadline() -> float | None:
     """Return the `time.perf_counter()` at which the block around this code is over; None without one."""
-    return _deadline.get()
+    found = _deadline.get()
+    return None if found is None else found.at
 
 
-class deadline:  # noqa: N801 - read as a phrase: `with claxon.deadline(20):`
+def _enter(at: float) -> None:
+    _deadline.set(_Until(at, _deadline.get()))
+
+
+def _leave() -> None:
+    found = _deadline.get()
+    _deadline.set(None if found is None else found.outer)
+
+
+class deadline(Block):  # noqa: N801 - read as a phrase: `with claxon.deadline(20):`
     """Give the calls inside `seconds` from now, all attempts and pauses included; needs a `RetryPolicy`.
 
     A context manager (`with`, `async with`) and a decorator of functions and
-    coroutine functions. Of nested ones the earliest holds. One object serves
-    one block at a time; a decorated function begins anew at each call.
+    coroutine functions. Of nested ones the earliest holds. The time begins
+    anew whenever one is entered.
 
     Raises:
         ValueError: `seconds` is not above 0.
@@ -37,65 +50,35 @@ class deadline:  # noqa: N801 - read as a phrase: `with claxon.deadline(20):`
         if not seconds > 0:
             raise ValueError(f"deadline: {seconds!r}: give seconds above 0")
         self._seconds = seconds
-        self._outer: float | None = None
 
     def __enter__(self) -> Self:
-        self._outer = _deadline.get()
-        at = time.perf_counter() + self._seconds
-        _deadline.set(at if self._outer is None else min(at, self._outer))
+        at, outer = time.perf_counter() + self._seconds, current_deadline()
+        _enter(at if outer is None else min(at, outer))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _deadline.set(self._outer)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-    def __call__(self, function: F) -> F:
-        """Return `function`, which then has this many seconds at each call."""
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                with deadline(self._seconds):
-                    return await function(*args, **kwargs)
-
-            return cast("F", run_async)
-
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            with deadline(self._seconds):
-                return function(*args, **kwargs)
-
-        return cast("F", run)
+        _leave()
 
 
 class until:  # noqa: N801 - as above: `with until(instant):`
     """A block that ends at an instant of `perf_counter()`, for what is inside to see; None changes nothing."""
 
-    __slots__ = ("_at", "_outer")
+    __slots__ = ("_at",)
 
     def __init__(self, at: float | None) -> None:
         self._at = at
-        self._outer: float | None = None
 
     def __enter__(self) -> None:
         if self._at is not None:
-            self._outer = _deadline.get()
-            _deadline.set(self._at)
+            _enter(self._at)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._at is not None:
-            _deadline.set(self._outer)
+            _leave()
 
 
 def shortened(timeout: Any, client: Any, left_s: float) -> httpx2.Timeout:

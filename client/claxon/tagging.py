@@ -7,16 +7,13 @@ be entered by many tasks at once: it keeps nothing between enter and exit.
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import Self
 
 from . import guard
-
-F = TypeVar("F", bound=Callable[..., Any])
+from .blocks import Block
 
 MAX_ATTRIBUTES = 16
 MAX_ATTRIBUTE = 256
@@ -60,7 +57,7 @@ _current: ContextVar[Tags] = ContextVar("claxon_tags", default=NO_TAGS)
 current_tags = _current.get
 
 
-class context:  # noqa: N801 - read as a verb at the place of use: `with claxon.context(...)`
+class context(Block):  # noqa: N801 - read as a verb at the place of use: `with claxon.context(...)`
     """Say what the calls inside are for.
 
     A context manager (`with`, `async with`) and a decorator of functions and
@@ -106,32 +103,6 @@ class context:  # noqa: N801 - read as a verb at the place of use: `with claxon.
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         _current.set(_current.get().outer or NO_TAGS)
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-    def __call__(self, function: F) -> F:
-        """Return `function`, run inside this context."""
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                with self:
-                    return await function(*args, **kwargs)
-
-            return cast("F", run_async)
-
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            with self:
-                return function(*args, **kwargs)
-
-        return cast("F", run)
 
 
 def _cut(value: object, limit: int) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -267,6 +268,25 @@ async def test_the_mark_is_for_a_block_or_a_function() -> None:
     assert (inside(), await inside_async(), allowed_age_s()) == (5, 6, None)
     async with may_be_stale(7):
         assert allowed_age_s() == 7
+
+
+async def test_many_tasks_may_be_inside_of_one_mark() -> None:
+    shared = may_be_stale(5)
+    entered, leave = asyncio.Event(), asyncio.Event()
+
+    async def first() -> float | None:
+        with may_be_stale(9), shared:
+            entered.set()
+            await leave.wait()
+        return allowed_age_s()
+
+    task = asyncio.create_task(first())
+    await entered.wait()
+    with shared:
+        leave.set()
+        await task
+        assert allowed_age_s() == 5
+    assert allowed_age_s() is None
 
 
 @pytest.mark.parametrize(

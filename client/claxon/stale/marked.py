@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
 from contextvars import ContextVar
 from types import TracebackType
-from typing import Any, Self, TypeVar, cast
+from typing import NamedTuple, Self
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_allowed: ContextVar[float | None] = ContextVar("claxon_may_be_stale", default=None)
-
-allowed_age_s = _allowed.get
-"""How old an answer may be that is served to the code around, in seconds; None is not at all."""
+from ..blocks import Block
 
 
-class may_be_stale:  # noqa: N801 - read as a phrase: `with claxon.may_be_stale(3600):`
+class _Allowed(NamedTuple):
+    age_s: float | None
+    outer: _Allowed | None
+
+
+_allowed: ContextVar[_Allowed | None] = ContextVar("claxon_may_be_stale", default=None)
+
+
+def allowed_age_s() -> float | None:
+    """Return how old an answer may be that is served to the code around, in seconds; None is not at all."""
+    found = _allowed.get()
+    return None if found is None else found.age_s
+
+
+class may_be_stale(Block):  # noqa: N801 - read as a phrase: `with claxon.may_be_stale(3600):`
     """Allow the calls inside to get an older answer, at most `max_age_s` seconds old, when all else fails.
 
     Their good answers are kept for that. Say so only of calls whose answer may
@@ -33,40 +39,13 @@ class may_be_stale:  # noqa: N801 - read as a phrase: `with claxon.may_be_stale(
         if max_age_s is not None and not max_age_s > 0:
             raise ValueError(f"may_be_stale: {max_age_s!r}: give seconds above 0, or None")
         self._age_s = max_age_s
-        self._outer: list[float | None] = []
 
     def __enter__(self) -> Self:
-        self._outer.append(_allowed.get())
-        _allowed.set(self._age_s)
+        _allowed.set(_Allowed(self._age_s, _allowed.get()))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        _allowed.set(self._outer.pop())
-
-    async def __aenter__(self) -> Self:
-        return self.__enter__()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.__exit__(kind, error, traceback)
-
-    def __call__(self, function: F) -> F:
-        """Return `function`, whose calls may then be answered from the cache."""
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                with may_be_stale(self._age_s):
-                    return await function(*args, **kwargs)
-
-            return cast("F", run_async)
-
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            with may_be_stale(self._age_s):
-                return function(*args, **kwargs)
-
-        return cast("F", run)
+        found = _allowed.get()
+        _allowed.set(None if found is None else found.outer)
