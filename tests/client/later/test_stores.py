@@ -9,6 +9,7 @@ import time
 import pytest
 from claxon.later import QueueFull, Reason, State, Store
 from claxon.later.job import Lease
+from claxon.later.sqs_store import SqsStore
 
 from tests.client.later.stores import CONTENT, KEEP_S, Kept, add, open_kept
 
@@ -165,7 +166,9 @@ def test_many_workers_take_every_job_once(every: Kept) -> None:
     for thread in threads:
         thread.join()
 
-    assert sorted(taken) == sorted(f"job-{number}" for number in range(60))
+    # SQS promises at least once, and what speaks as it does gives a message twice now and then.
+    seen = set(taken) if isinstance(every.store, SqsStore) else taken
+    assert sorted(seen) == sorted(f"job-{number}" for number in range(60))
 
 
 # ── what those promise that know a job by its name ────────────────────────────────────────────────
