@@ -148,6 +148,11 @@ async def good_answer_before(client: Client, fault: Fault) -> None:
         await ask(client, fault, extra_headers={"x-fault": "none"})
 
 
+def stale_answers() -> claxon.StaleAnswers:
+    """Return what takes a call for the same whatever fault it is to meet."""
+    return claxon.StaleAnswers(claxon.MemoryStore(), ignore_headers=["x-fault", "x-cell"])
+
+
 async def ask_marked(client: Client, fault: Fault) -> Any:
     """Make a call whose answer may be an older one."""
     with claxon.may_be_stale():
@@ -213,7 +218,7 @@ PATTERNS = {
     ),
     "stale": Pattern(
         title="`StaleAnswers` (the call is marked)",
-        dressed=lambda client: client.with_middleware(claxon.StaleAnswers(claxon.MemoryStore())),
+        dressed=lambda client: client.with_middleware(stale_answers()),
         before=good_answer_before,
         ask=ask_marked,
     ),
@@ -229,7 +234,7 @@ PATTERNS = {
     "production-two": Pattern(title="`production(client, fallbacks=[...])`", dressed=production(fallbacks=[OTHER_MODEL]), before=low_before),
     "production-stale": Pattern(
         title="`production(client)` (the call is marked)",
-        dressed=production(),
+        dressed=production(stale=stale_answers()),
         before=good_answer_before,
         ask=ask_marked,
     ),

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from .store import Kept, check
+from .store import WEEK_S, Kept, check, renew_after_fork
 
 
 class MemoryStore:
@@ -17,8 +16,11 @@ class MemoryStore:
     Args:
         most_answers: How many it keeps.
         most_mb: How much their bodies may take together, in megabytes.
-        max_age_s: How long it keeps one, in seconds.
+        max_age_s: How long it gives one, in seconds.
         clock: Unix seconds.
+
+    Raises:
+        ValueError: A bound that makes no sense.
     """
 
     blocking = False
@@ -28,7 +30,7 @@ class MemoryStore:
         *,
         most_answers: int = 1000,
         most_mb: float = 32.0,
-        max_age_s: float = 7 * 86_400.0,
+        max_age_s: float = WEEK_S,
         clock: Callable[[], float] = time.time,
     ) -> None:
         check("MemoryStore", "most_answers", most_answers, 1)
@@ -41,8 +43,7 @@ class MemoryStore:
         self._kept: OrderedDict[str, Kept] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=self._after_fork)
+        renew_after_fork(self)
 
     def __str__(self) -> str:
         return "memory"
@@ -70,10 +71,20 @@ class MemoryStore:
             while len(self._kept) > self._most or self._bytes > self._most_bytes:
                 self._drop(next(iter(self._kept)))
 
+    def delete_expired(self) -> int:
+        """Delete what is too old to be given; return how many answers that were."""
+        with self._lock:
+            before = self._clock() - self._max_age_s
+            old = [key for key, kept in self._kept.items() if kept.at < before]
+            for key in old:
+                self._drop(key)
+        return len(old)
+
     def _drop(self, key: str) -> None:
         gone = self._kept.pop(key, None)
         if gone is not None:
             self._bytes -= len(gone.body)
 
-    def _after_fork(self) -> None:
-        self._lock = threading.Lock()  # another thread of the parent may hold the old one
+    def after_fork(self) -> None:
+        """Take a new lock: another thread of the parent may hold the old one."""
+        self._lock = threading.Lock()

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Protocol
+from weakref import WeakSet
 
 import msgspec
+
+LARGEST = 1024 * 1024
+"""Bytes of an answer that is kept, at most."""
+
+WEEK_S = 7 * 86_400.0
 
 
 class Kept(msgspec.Struct, frozen=True, array_like=True):
@@ -14,11 +21,13 @@ class Kept(msgspec.Struct, frozen=True, array_like=True):
         at: When, in Unix seconds.
         kind: Its Content-Type.
         body: JSON, or the events of a stream.
+        request_id: The API's.
     """
 
     at: float
     kind: str
     body: bytes
+    request_id: str = ""
 
 
 class Store(Protocol):
@@ -38,6 +47,10 @@ class Store(Protocol):
         """Keep an answer, in place of an older one."""
         ...
 
+    def delete_expired(self) -> int:
+        """Delete what is too old to be given; return how many answers that were."""
+        ...
+
 
 def check(name: str, field: str, value: float, least: float) -> None:
     """Raise ValueError where a bound of a store makes no sense."""
@@ -47,3 +60,28 @@ def check(name: str, field: str, value: float, least: float) -> None:
 
 encode = msgspec.msgpack.Encoder().encode
 decode = msgspec.msgpack.Decoder(Kept).decode
+
+
+class Forkable(Protocol):
+    """Has something that a forked child must not use, such as a lock that another thread of the parent holds."""
+
+    def after_fork(self) -> None:
+        """Begin anew, in the child."""
+        ...
+
+
+_forkable: WeakSet[Forkable] = WeakSet()
+
+
+def renew_after_fork(store: Forkable) -> None:
+    """Have `store.after_fork()` called in forked children, as long as it lives."""
+    _forkable.add(store)
+
+
+def _renew() -> None:
+    for store in list(_forkable):
+        store.after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew)
