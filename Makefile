@@ -76,7 +76,7 @@ lock:  ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-package claxon --group dev pyproject.toml client/pyproject.toml --all-extras -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise -c requirements.lock -o requirements-runtime.lock
+	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise --extra otlp -c requirements.lock -o requirements-runtime.lock
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) .venv-moto mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

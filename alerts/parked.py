@@ -50,6 +50,10 @@ class ParkedCalls(msgspec.Struct):
             heapq.heappop(self.unnamed)
         return len(self.named) + len(self.unnamed)
 
+    def asleep(self, now: float) -> int:
+        """Return how many sleep at `now`, and forget nobody: for who only looks."""
+        return sum(until > now for _, until in self.named.values()) + sum(until > now for until in self.unnamed)
+
     def next_wake(self) -> float | None:
         """Return when the next one wakes; None where nobody sleeps."""
         return min([*(until for _, until in self.named.values()), *self.unnamed[:1]], default=None)

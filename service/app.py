@@ -56,6 +56,7 @@ from .keys.book import Book
 from .keys.in_force import Keys
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .metrics import Metrics
+from .metrics.push import Push
 from .pagerduty_sync import PagerDutySync
 from .reject_log import RejectLog
 from .rejects import Rejects
@@ -91,6 +92,7 @@ AUDIT_S = 60.0
 USES_S = 60.0
 REJECTS_S = 1.0
 KEEP_S = 30 * 86_400.0
+ANSWER_S = 30.0
 
 REFUSED_S = 10.0
 """So long after a batch could not be written, and none was since, Claxon is not ready; then it may be tried again."""
@@ -190,6 +192,15 @@ class Service:
         self.metrics = Metrics(
             self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally, self.keys
         )
+        self.push = self._make_push()
+
+    def _make_push(self) -> Push | None:
+        if self.settings.push is None:
+            return None
+        take = self.metrics.sample
+        return Push(
+            self.metrics, self.settings.push, take=lambda: self.core.submit(take).result(ANSWER_S), clock=self.clock
+        )
 
     def acknowledge_url(self, fingerprint: str, episode: int) -> str:
         """Return the link by which whoever is told of an alert's episode acknowledges it, without a key."""
@@ -281,6 +292,8 @@ class Service:
         self.scheduler.every(FAILING_S, "wal", self._job("wal", self._look_at_the_wal))
         self.scheduler.start()
         self.scrubber.start()
+        if self.push is not None:
+            self.push.start()
         self.watch = self._start_to_watch()
 
     async def reload(self, actor: Actor = HANGUP) -> Difference:
@@ -296,6 +309,8 @@ class Service:
         if self.watch is not None:
             await asyncio.to_thread(self.watch.stop)
         await asyncio.to_thread(self.scrubber.stop)
+        if self.push is not None:
+            await asyncio.to_thread(self.push.stop)
         self.scheduler.stop()
         await asyncio.to_thread(self.retention.stop)
         await asyncio.to_thread(self.indexer.stop)

@@ -68,7 +68,7 @@ def budget_views(engine: Engine) -> list[BudgetView]:
     """Return the budgets that anything is known of, those that are spent most first, at most `MOST`."""
     firing = {(alert.rule, alert.key) for alert in engine.firing()}
     found = [
-        _view(rule, rule.condition, key, counts, firing=(rule.id, key) in firing)
+        budget_view(rule, rule.condition, key, counts, firing=(rule.id, key) in firing)
         for rule in engine.rules.values()
         if isinstance(rule.condition, Budget)
         for key, counts in engine.counts(rule).items()
@@ -77,9 +77,10 @@ def budget_views(engine: Engine) -> list[BudgetView]:
     return found[:MOST]
 
 
-def _view(
+def budget_view(
     rule: Rule, budget: Budget, key: tuple[str, ...], counts: Mapping[int, list[int]], *, firing: bool
 ) -> BudgetView:
+    """Return the budget of a rule and a key; `counts` has the columns of each window."""
     plain = budget.max_count is not None
     windows = [_window(budget, length, columns) for length, columns in sorted(counts.items())]
     known = windows[-1]

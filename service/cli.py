@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .commands import audit, backtest, backup, check, explain, export, fire_drill, keys, route, rules, test, verify
+from .push_environment import push_from_environment
 from .settings import (
     DEFAULT_DATA,
     DEFAULT_LISTEN,
@@ -72,6 +73,7 @@ def _serve(options: argparse.Namespace) -> int:
             data=options.data,
             config=options.config,
             tls=tls,
+            push=push_from_environment(os.environ),
             retention_age_s=age_s,
             retention_size=size,
         )

@@ -29,6 +29,7 @@ from .cadence import Cadence
 from .clock import ClockWatch, Jump
 from .doubt import Doubt
 from .log_writer import LogWriter, Row
+from .measures import Measures
 from .overlap import Overlap
 from .restart import NOTHING, CoreState, Restart, remember_told, restore_acknowledgements
 from .rule_texts import hashed_texts, to_text
@@ -75,6 +76,8 @@ class Core:
         self._rules = tuple(rules)
         self.engine = Engine(self._rules)
         self.tally = Tally()
+        self.measures = Measures()
+        self.measures.begin(self.engine.state.totals)
         self.overlap = Overlap(connection)
         # Called with the integrations for which there is something; None: perhaps for any.
         self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
@@ -217,6 +220,14 @@ class Core:
             self._offset = row.offset
             self._cadence.count(len(row.events))
             self._guarded(self.engine.observe, row.events, row.now)
+            self._measure(row)
+
+    def _measure(self, row: Row) -> None:
+        try:
+            self.measures.take(row.events, row.now)
+        except Exception:  # noqa: BLE001 — metrics are no reason to stop
+            self.tally.faults += 1
+            _log.exception("measuring.failed")
 
     def tick(self) -> None:
         """Evaluate what time alone changes, and do what is due; runs in the core's thread."""
@@ -350,6 +361,7 @@ class Core:
         finally:
             gc.enable()
         self._go_on()
+        self.measures.begin(self.engine.state.totals)
         self.tally.replayed, self.tally.restart_s = events, self._steady() - began_at
         _log.info(
             "log.replayed",

@@ -34,6 +34,19 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PushSettings:
+    """How metrics are pushed by OTLP; where to is the exporter's business.
+
+    Attributes:
+        interval_s: How often.
+        exponential: Whether histograms have exponential buckets in place of the classic ones.
+    """
+
+    interval_s: float = 60.0
+    exponential: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What one run was asked for.
 
@@ -42,6 +55,7 @@ class Settings:
         data: The folder of the database.
         config: The configuration file, if there is one.
         tls: Without it, it speaks plain HTTP.
+        push: How metrics are pushed; None: they are not.
         retention_age_s, retention_size: How much of the log is kept; None: as the configuration says.
     """
 
@@ -50,6 +64,7 @@ class Settings:
     data: Path = DEFAULT_DATA
     config: Path | None = None
     tls: TlsFiles | None = None
+    push: PushSettings | None = None
     retention_age_s: float | None = None
     retention_size: int | None = None
 

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.config import KeyConfig
 
+from ..clock import monotonic
 from ..reloading import ReloadError
 from .auth import actor_of, require
 from .problems import Problem
@@ -58,8 +59,10 @@ async def reload(request: Request, key: Annotated[KeyConfig | None, Depends(requ
 
 @router.get("/metrics", dependencies=[Depends(require("read"))], summary="Prometheus metrics")
 async def metrics(request: Request) -> Response:
-    """Answer in the text format."""
+    """Answer in the format that Prometheus asks for: text, OpenMetrics or protobuf."""
     service = request.app.state.service
+    began_at = monotonic()
     sample = await asyncio.wrap_future(service.core.submit(service.metrics.sample))
-    body, kind = await asyncio.to_thread(service.metrics.render, sample)
+    body, kind = await asyncio.to_thread(service.metrics.render, sample, request.headers.get("accept", ""))
+    service.metrics.took(monotonic() - began_at)
     return Response(body, media_type=kind)

@@ -1,13 +1,17 @@
 """/metrics: what Claxon counts, for Prometheus.
 
-`sample.py` copies the numbers in the core's thread, `metric.py` says what a
-metric is, `catalog.py` names and describes each once, `exposition.py` writes them through the
-OpenTelemetry SDK, `reference.py` writes docs/reference/metrics.md.
+`sample.py` copies the numbers in the core's thread (its parts: `people.py`, `budgets.py`, `alert_states.py`;
+`costs.py` is worked out beside it), `metric.py` says what a metric is, `labels.py` what bounds each label.
+`catalog.py` names all of them, a chapter each: `calls.py`, `measured.py`, `standing.py`, `door.py`, `engine_room.py`,
+`telling.py`. `exposition.py` chooses the format, `text.py` and `protobuf.py` write it; `push.py` pushes by OTLP, in the
+form of `otlp_form.py`. `reference.py` writes docs/reference/metrics.md.
 
 ≠ HTTP, who counts.
 """
 
 from __future__ import annotations
+
+import dataclasses
 
 from ..core import Core
 from ..delivery import Deliverer
@@ -16,7 +20,7 @@ from ..keys.in_force import Keys
 from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
 from ..watch.tally import WatchTally
-from .exposition import CONTENT_TYPE, Exposition
+from .exposition import render
 from .sample import Sample, take, with_the_rest
 
 __all__ = ["Metrics"]
@@ -39,13 +43,25 @@ class Metrics:
         self._configuration = configuration
         self._watch = watch or WatchTally()
         self._keys = keys or Keys()
-        self._exposition = Exposition()
+        self._took_s: float | None = None
+        self.pushed = {"sent": 0, "failed": 0}
 
     def sample(self) -> Sample:
         """Copy the numbers; runs in the core's thread, and is quick."""
         reloads = self._configuration.reloads if self._configuration is not None else Reloads()
         return take(*self._parts, reloads, self._watch, self._keys)
 
-    def render(self, sample: Sample) -> tuple[bytes, str]:
-        """Return a sample as text, and its content type; takes some 40 us a series, so not in the core's thread."""
-        return self._exposition.render(with_the_rest(sample)), CONTENT_TYPE
+    def render(self, sample: Sample, accept: str = "") -> tuple[bytes, str]:
+        """Return a sample in the format that an Accept header asks for, and its content type.
+
+        It takes a few us a series, so it is not done in the core's thread.
+        """
+        return render(self.whole(sample), accept)
+
+    def whole(self, sample: Sample) -> Sample:
+        """Return a sample with all that need not be worked out in the core's thread; takes as long as a scrape."""
+        return dataclasses.replace(with_the_rest(sample), scrape_s=self._took_s, pushed=dict(self.pushed))
+
+    def took(self, seconds: float) -> None:
+        """Take how long a scrape took from its request to its answer; the next one tells."""
+        self._took_s = seconds

@@ -1,92 +1,97 @@
-"""Exposition: the catalog as OpenTelemetry instruments, read by its Prometheus exporter.
+"""Exposition: a sample in the format that is asked for.
 
-Observable instruments, whose callbacks read the sample: the numbers live in the
-engine and go on over a restart, so nothing is counted a second time here.
-
-≠ which metrics there are.
+≠ which metrics there are, how each format is written.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import CallbackOptions, Observation
-from opentelemetry.sdk.metrics import (
-    AlwaysOffExemplarFilter,
-    MeterProvider,
-    ObservableCounter,
-    ObservableGauge,
-)
-from opentelemetry.sdk.resources import Resource
-from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client import CollectorRegistry, ProcessCollector
 
+from ..clock import monotonic
+from . import protobuf, text
 from .catalog import METRICS
-from .metric import Metric
+from .metric import Metric, Row
 from .sample import Sample
 
-CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
-
-_RENEW_AFTER = 1_000
-"""Scrapes that one provider serves: the SDK keeps every label set it ever saw, and alerts come and go."""
-
-# The SDK would put what is over its limit under labels of its own. sample.py has the limits that count.
-_LIMITS: dict[type, int] = {ObservableCounter: 10_000_000, ObservableGauge: 10_000_000}
-
-# What the exporter makes a suffix of the name; here it stands in the name already.
-_UNITS = {"seconds": "s", "bytes": "By"}
+Family = tuple[Metric, list[Row]]
 
 
-class Exposition:
-    """Writes samples as text; any thread may, one at a time does."""
+class Format(NamedTuple):
+    """A format: its content type, and what writes it."""
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._sample: Sample | None = None
-        self._scrapes = 0
-        self._registry = self._instrument()
+    content_type: str
+    write: Callable[[Iterator[Family]], bytes]
 
-    def render(self, sample: Sample) -> bytes:
-        """Return a sample in Prometheus's text format."""
-        with self._lock:
-            self._scrapes += 1
-            if self._scrapes % _RENEW_AFTER == 0:
-                self._registry = self._instrument()
-            self._sample = sample
-            try:
-                return generate_latest(self._registry)
-            finally:
-                self._sample = None
 
-    def _instrument(self) -> CollectorRegistry:
-        """Return a registry of its own, with an instrument for each metric."""
-        registry = CollectorRegistry()
-        reader = PrometheusMetricReader(
-            disable_target_info=True, scope_info_enabled=False, registry=registry, cardinality_limits=_LIMITS
-        )
-        provider = MeterProvider(
-            metric_readers=[reader],
-            resource=Resource.get_empty(),
-            exemplar_filter=AlwaysOffExemplarFilter(),
-            shutdown_on_exit=False,
-        )
-        meter = provider.get_meter("claxon")
-        for metric in METRICS:
-            create = meter.create_observable_counter if metric.counts else meter.create_observable_gauge
-            base = metric.name.removesuffix("_total")
-            unit = _UNITS.get(base.rpartition("_")[2], "")
-            create(base, callbacks=[self._reader_of(metric)], unit=unit, description=metric.help)
-        # Memory, CPU, files and the start, under the names that every process has.
-        ProcessCollector(registry=registry)
-        return registry
+_PLAIN = Format(text.PLAIN, lambda families: text.written(families, open_metrics=False).encode())
+_OPEN = Format(text.OPEN_METRICS, lambda families: text.written(families, open_metrics=True).encode())
+_PROTOBUF = Format(protobuf.CONTENT_TYPE, protobuf.written)
 
-    def _reader_of(self, metric: Metric) -> Callable[[CallbackOptions], Iterable[Observation]]:
-        def observe(_: CallbackOptions) -> Iterator[Observation]:
-            if self._sample is None:
-                return
-            for labels, number in metric.read(self._sample):
-                yield Observation(number, dict(zip(metric.labels, labels, strict=True)))
+_TURN_S = 0.001
+_PAUSE_S = 0.0002
 
-        return observe
+_process = ProcessCollector(registry=CollectorRegistry())
+
+
+def format_of(accept: str) -> Format:
+    """Return the format that an Accept header likes best; text, where it asks for none of ours."""
+    found, best = _PLAIN, 0.0
+    for part in accept.lower().split(","):
+        kind, *parameters = (one.strip() for one in part.split(";"))
+        named = dict(one.split("=", 1) for one in parameters if "=" in one)
+        liked = _weight(named.get("q", "1"))
+        if liked > best and (format_ := _format(kind, named)) is not None:
+            found, best = format_, liked
+    return found
+
+
+def _weight(text_: str) -> float:
+    try:
+        return float(text_)
+    except ValueError:
+        return 0.0
+
+
+def _format(kind: str, named: dict[str, str]) -> Format | None:
+    match kind:
+        case "application/vnd.google.protobuf" if (named.get("proto"), named.get("encoding")) == (
+            "io.prometheus.client.metricfamily",
+            "delimited",
+        ):
+            return _PROTOBUF
+        case "application/openmetrics-text" if named.get("version", "1.0.0") == "1.0.0":
+            return _OPEN
+        case "text/plain" if named.get("version", "0.0.4") == "0.0.4":
+            return _PLAIN
+    return None
+
+
+def families(sample: Sample) -> Iterator[Family]:
+    """Return every metric with its rows: those of the catalog, then those of the process."""
+    for metric in METRICS:
+        yield metric, list(metric.read(sample))
+    for found in _process.collect():
+        name = found.name + "_total" if found.type == "counter" else found.name
+        rows: list[Row] = [((), one.value) for one in found.samples]
+        unit = name.removesuffix("_total").rpartition("_")[2]
+        yield Metric(name=name, unit=unit, help=found.documentation, read=lambda _: []), rows
+
+
+def render(sample: Sample, accept: str = "") -> tuple[bytes, str]:
+    """Return a sample in the format that is asked for, and its content type; any thread may."""
+    found = format_of(accept)
+    return found.write(_politely(families(sample))), found.content_type
+
+
+def _politely(found: Iterator[Family]) -> Iterator[Family]:
+    """Let other threads in now and then: else each of them waits 5 ms, the interpreter's turn, at every step."""
+    since = monotonic()
+    for family in found:
+        yield family
+        if monotonic() - since > _TURN_S:
+            time.sleep(_PAUSE_S)
+            since = monotonic()

@@ -11,32 +11,39 @@ from typing import TypeAlias
 
 from alerts.counters import Totals
 
+from ..durations import Durations
 from .sample import Labels, Sample
 
-Row: TypeAlias = tuple[Labels, float]
-"""The values of a metric's labels, and its number."""
+Row: TypeAlias = tuple[Labels, float | Durations]
+"""The values of a metric's labels, and its number; of a histogram, its durations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metric:
-    """One metric. The name says the kind: what ends in `_total` is a counter, all else a gauge.
+    """One metric. What ends in `_total` is a counter; all else is a gauge, if it is no histogram.
 
     Attributes:
         name: As Prometheus shows it.
+        unit: Of its number: what is counted, or a unit that ends the name, too.
         help: What it counts, one sentence.
-        labels: Their names.
+        labels: Their names; labels.py has what bounds each.
         read: Takes its series from a sample.
+        histogram: Whether its numbers are durations.
     """
 
     name: str
+    unit: str
     help: str
     labels: tuple[str, ...] = ()
     read: Callable[[Sample], Iterable[Row]]
+    histogram: bool = False
 
     @property
-    def counts(self) -> bool:
-        """Whether it only grows."""
-        return self.name.endswith("_total")
+    def kind(self) -> str:
+        """Counter, gauge or histogram."""
+        if self.histogram:
+            return "histogram"
+        return "counter" if self.name.endswith("_total") else "gauge"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
 from math import isfinite
@@ -16,7 +16,9 @@ from typing import TypeAlias
 
 import msgspec
 
+from alerts.conditions import Parked
 from alerts.counters import Model, Totals
+from alerts.engine_state import EngineState
 from alerts.evaluator import Engine
 from alerts.keyring import OVERFLOW
 from alerts.lifecycle import Alert, State
@@ -25,6 +27,7 @@ from ..core import Core
 from ..delivery import Deliverer
 from ..intake import Intake
 from ..keys.in_force import Keys
+from ..measures import MAX_MODELS, OTHERS, Hop, Measured
 from ..receivers import Reason
 from ..reloading import Reloads
 from ..scheduler import Scheduler
@@ -33,10 +36,10 @@ from ..storage.retention import Size
 from ..watch.tally import WatchTally
 from ..work import Tally
 from . import people
+from .alert_states import alert_states
+from .budgets import Budgets, Counts, budgets, counts_of
+from .costs import Costs, add_costs
 from .people import People
-
-MAX_MODELS = 1_000
-"""(app, environment, model) with series of their own, the first that were seen; the others share one."""
 
 MAX_APPS = 1_000
 """(app, environment) with series of their own; the others share one."""
@@ -56,12 +59,21 @@ class Sample:
     """What one scrape shows.
 
     Attributes:
+        at: When it was taken, Unix seconds.
         models: Totals by (app, environment, model), at most `MAX_MODELS`.
         more_models: Totals of the others.
+        before: What the totals were when the process started.
+        costs: What tokens cost; empty until `with_the_rest`.
+        measured: What no rule counts, by (app, environment, model).
+        hops: Attempts with another model, by (app, environment, model, model that failed first).
+        parked: Calls that sleep, by (app, environment).
         recent: (calls, failed calls) of the last 5 minutes by (app, environment).
         alerts: How many alerts, by (alertname, severity, state); every rule is there.
         firing: When each firing alert fired, by the values of `FIRING_LABELS`.
         unlisted: Firing alerts that are not in `firing`.
+        states: Alerts by what became of them, by the values of `labels.ALERT`.
+        budget_counts: What the budget rules count.
+        budgets: The error budgets; empty until `with_the_rest`.
         keys: How much the engine remembers, by kind.
         decisions: What the engine has decided.
         overflowed: Keys that were counted under `(overflow)`.
@@ -82,14 +94,25 @@ class Sample:
         limited: Requests that a key's limit did not let pass, by (key, limit).
         size: Of the database.
         oldest_at: When the oldest row of the log was taken; None while it is empty.
+        scrape_s: How long the last scrape took; None before the first.
+        pushed: Pushes by OTLP, by outcome.
     """
 
+    at: float
     models: dict[Model, Totals]
-    more_models: list[Totals]
+    more_models: list[tuple[Model, Totals]]
+    before: dict[Model, Totals]
+    costs: Costs
+    measured: dict[Model, Measured]
+    hops: Mapping[Hop, int]
+    parked: dict[Labels, int]
     recent: dict[tuple[str, str], tuple[int, int]]
     alerts: dict[Labels, int]
     firing: dict[Labels, float]
     unlisted: int
+    states: list[Labels]
+    budget_counts: list[Counts]
+    budgets: Budgets
     keys: dict[str, int]
     decisions: int
     overflowed: int
@@ -110,6 +133,8 @@ class Sample:
     limited: dict[Labels, int]
     size: Size
     oldest_at: float | None
+    scrape_s: float | None = None
+    pushed: dict[str, int] = field(default_factory=dict)
 
 
 def take(
@@ -123,22 +148,33 @@ def take(
 ) -> Sample:
     """Return a sample of the parts as they are now; runs in the core's thread."""
     engine = core.engine
-    totals = engine.state.totals
+    state = engine.state
+    totals = state.totals
     firing = engine.firing()
     listed = nsmallest(MAX_FIRING, firing, key=_urgency)
     lag_s = core.lag_s
+    recent = _recent(engine)
     return Sample(
+        at=engine.now,
         models={model: _copied(totals[model]) for model in islice(totals, MAX_MODELS)},
         # Not copied: there may be tens of thousands. Their counters only grow, so a sum
         # that another thread makes while one of them moves is right for its moment.
-        more_models=list(islice(totals.values(), MAX_MODELS, None)),
-        recent=_recent(engine),
+        more_models=list(islice(totals.items(), MAX_MODELS, None)),
+        before=core.measures.before,
+        costs=Costs(),
+        measured=core.measures.snapshot(),
+        hops=dict(core.measures.hops),
+        parked=_parked(engine, state, recent),
+        recent=recent,
         alerts=_count_alerts(engine),
         firing={_firing_labels(alert): alert.fired_at or 0.0 for alert in listed},
         unlisted=len(firing) - len(listed),
-        keys=_count_keys(engine),
+        states=alert_states(core.notifier, [*listed, *_pending(engine)], engine.now)[:MAX_FIRING],
+        budget_counts=counts_of(engine),
+        budgets=Budgets(),
+        keys=_count_keys(state),
         decisions=engine.decided,
-        overflowed=engine.state.overflowed,
+        overflowed=state.overflowed,
         tally=copy.deepcopy(core.tally),
         reloads=copy.copy(reloads),
         intake=copy.deepcopy(intake),
@@ -160,11 +196,21 @@ def take(
 
 
 def with_the_rest(sample: Sample) -> Sample:
-    """Return the sample with its other models as one; beside the core's thread, for they may be many."""
-    if not sample.more_models:
-        return sample
-    rest = _merged(sample.more_models)
-    return dataclasses.replace(sample, models=sample.models | {(OVERFLOW,) * 3: rest}, more_models=[])
+    """Return the sample with its other models as one, what all cost, and the budgets.
+
+    Beside the core's thread, for they may be many.
+    """
+    costs = Costs()
+    add_costs(costs, sample.models.items(), sample.before)
+    add_costs(costs, sample.more_models, sample.before, name=OTHERS)
+    rest = {OTHERS: _merged(totals for _, totals in sample.more_models)} if sample.more_models else {}
+    return dataclasses.replace(
+        sample,
+        models=sample.models | rest,
+        more_models=[],
+        costs=costs,
+        budgets=budgets(sample.budget_counts, sample.at, most=MAX_APPS),
+    )
 
 
 def _merged(many: Iterable[Totals]) -> Totals:
@@ -185,6 +231,27 @@ def _recent(engine: Engine) -> dict[tuple[str, str], tuple[int, int]]:
         calls, failed = found.get(name, (0, 0))
         found[name] = (calls + counts[0], failed + counts[1])
     return found
+
+
+def _parked(engine: Engine, state: EngineState, apps: Iterable[tuple[str, str]]) -> dict[Labels, int]:
+    """Return how many calls sleep; of an app about which several rules say it, the most."""
+    rules = [rule for rule in engine.rules.values() if isinstance(rule.condition, Parked)]
+    found: dict[Labels, int] = dict.fromkeys(apps, 0) if rules else {}
+    for rule in rules:
+        counts: dict[Labels, int] = {}
+        for key, watch in state.watches.get(rule.id, {}).items():
+            labels = dict(zip(rule.by, key, strict=True))
+            app = (labels.get("app", ""), labels.get("environment", ""))
+            if app not in found and len(found) >= MAX_APPS:
+                app = (OVERFLOW, OVERFLOW)
+            if watch.parked is not None:
+                counts[app] = counts.get(app, 0) + watch.parked.asleep(engine.now)
+        found.update({app: max(n, found.get(app, 0)) for app, n in counts.items()})
+    return found
+
+
+def _pending(engine: Engine) -> Iterable[Alert]:
+    return (alert for alert in engine.alerts() if alert.state is State.PENDING)
 
 
 def _count_alerts(engine: Engine) -> dict[Labels, int]:
@@ -208,8 +275,7 @@ def _firing_labels(alert: Alert) -> Labels:
     return tuple(alert.labels.get(name, "") for name in FIRING_LABELS)
 
 
-def _count_keys(engine: Engine) -> dict[str, int]:
-    state = engine.state
+def _count_keys(state: EngineState) -> dict[str, int]:
     return {
         "model": len(state.totals),
         "window": sum(map(len, state.series.values())),

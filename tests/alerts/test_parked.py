@@ -32,3 +32,13 @@ def test_of_too_many_sleepers_the_one_that_wakes_first_is_forgotten(named: tuple
 
     assert parked.count(0) == MAX_PARKED
     assert (parked.next_wake(), parked.last_wake()) == (101.0, 100.0 + MAX_PARKED)
+
+
+def test_who_only_looks_forgets_nobody() -> None:
+    """/metrics asks at an instant of its own, which no replay of the log knows."""
+    parked = ParkedCalls()
+    parked.park("a", 1, 100.0)
+    parked.park(None, 1, 90.0)
+
+    assert [parked.asleep(at) for at in (89.9, 90.0, 100.0)] == [2, 1, 0]
+    assert parked.count(89) == 2

@@ -16,11 +16,13 @@ from alerts.config import KeyConfig
 from alerts.default_rules import DEFAULT_RULES
 from alerts.notifier import Notifier
 from alerts.routes import Route
+from service import measures
 from service.core import Core
 from service.delivery import Deliverer
 from service.intake import Intake
-from service.metrics import Metrics, exposition, sample
+from service.metrics import Metrics, sample
 from service.metrics.catalog import METRICS
+from service.metrics.labels import BOUNDS
 from service.metrics.reference import reference
 from service.metrics.sample import Sample
 from service.receivers import Receiver
@@ -31,7 +33,7 @@ from service.storage.database import open_database
 from tests.support.events import NOON, exhausted, make_event, success
 from tests.support.running import Running
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -43,6 +45,15 @@ def parsed(text: str) -> Series:
         for family in text_string_to_metric_families(text)
         for one in family.samples
     }
+
+
+def metrics_of(series: Series) -> set[str]:
+    """Return the names of the catalog's metrics that there are series of."""
+    spread = {metric.name + end: metric.name for metric in METRICS if metric.histogram for end in _ENDS}
+    return {spread.get(name, name) for name, _ in series if not name.startswith("process_")}
+
+
+_ENDS = ("_bucket", "_sum", "_count")
 
 
 def value(series: Series, name: str, **labels: str) -> float:
@@ -78,6 +89,26 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     found.core.connection.close()
 
 
+PROCESS = {
+    *("process_virtual_memory_bytes", "process_resident_memory_bytes", "process_start_time_seconds"),
+    *("process_cpu_seconds_total", "process_open_fds", "process_max_fds"),
+}
+
+CLAUDE = {"app": "chat", "environment": "prod", "model": "claude-opus-4-5"}
+# Of each metric that measures events, one or two.
+MEASURED: list[dict[str, Any]] = [
+    CLAUDE | {"status": 200, "duration_ms": 700, "time_to_first_token_ms": 90, "input_tokens": 10_000},
+    CLAUDE | {"status": 500, "final": True, "input_tokens": 5, "cache_read_tokens": 2, "output_tokens": 9},
+    CLAUDE | {"status": 200, "ratelimit": {"tokens_limit": 800, "tokens_remaining": 200}, "output_tokens": 100},
+    CLAUDE | {"status": 200, "circuit": "half_open", "throttled_ms": 1500, "cache_read_tokens": 1_000_000},
+    CLAUDE | {"status": 529, "final": True, "exhausted": True, "stopped_by": "deadline"},
+    CLAUDE | {"status": 529, "final": True, "exhausted": True, "stopped_by": "the moon"},
+    CLAUDE | {"status": 200, "fallback_from": "claude-sonnet-5"},
+    CLAUDE | {"status": 200, "cached": True},
+    CLAUDE | {"status": 429, "final": False, "call_id": "parked", "retry_after_s": 600},
+]
+
+
 # ── over HTTP ─────────────────────────────────────────────────────────────────
 
 
@@ -94,31 +125,30 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         {"model": "m", "app": "shop", "environment": "prod", "status": 777},
         {"model": "m", "app": "shop", "environment": "prod", "status": 200, "event_id": "1", "colour": "red"},
         {"model": "m", "app": "shop", "environment": "prod", "status": 200, "event_id": "1"},
+        *MEASURED,
     ]
     key = KeyConfig(name="all", scope="admin", sha256=hash_key("x" * 40), requests_per_second=1000)
     bearer = {"Authorization": f"Bearer {'x' * 40}"}
     with Running(tmp_path_factory.mktemp("metrics"), keys=(key,)) as running:
         running.post(events, claxon_client_dropped="3", **bearer)
         running.core(running.service.core.tick)
+        running.request("GET", "/metrics", headers=bearer)
         yield running.request("GET", "/metrics", headers=bearer)[1]
 
 
 def test_every_metric_of_the_catalog_is_on_the_page_and_no_other(page: str) -> None:
-    """The SDK swallows what a callback raises: a metric that cannot be read is missing, and nothing else tells."""
     names = {name for name, _ in parsed(page)}
 
-    assert {name for name in names if not name.startswith("process_")} == {metric.name for metric in METRICS}
+    assert metrics_of(parsed(page)) == {metric.name for metric in METRICS}
+    assert {name for name in names if name.startswith("process_")} == PROCESS
 
 
-def test_no_label_is_the_exporters_own(page: str) -> None:
-    assert "otel" not in page
-    assert "target_info" not in page
-
-
-def test_what_ends_in_total_is_a_counter_and_all_else_a_gauge(page: str) -> None:
+def test_the_page_says_of_each_metric_what_it_is(page: str) -> None:
     said = {line.split()[2]: line.split()[3] for line in page.splitlines() if line.startswith("# TYPE")}
+    spread = {"claxon_attempt_duration_seconds", "claxon_time_to_first_token_seconds"}
 
-    assert {name: "counter" if name.endswith("_total") else "gauge" for name in said} == said
+    assert {name for name, kind in said.items() if kind == "histogram"} == spread
+    assert {name for name, kind in said.items() if kind == "counter"} == {name for name in said if "_total" in name}
 
 
 def test_the_page_agrees_with_what_was_posted(page: str) -> None:
@@ -147,20 +177,66 @@ def test_the_page_agrees_with_what_came_in(page: str) -> None:
 
     assert value(series, "claxon_ingest_requests_total") == 1
     assert value(series, "claxon_ingest_batches_total") == 1
-    assert value(series, "claxon_ingest_events_total") == 7
+    assert value(series, "claxon_ingest_events_total") == 7 + len(MEASURED)
     assert value(series, "claxon_ingest_duplicates_total") == 1
     assert value(series, "claxon_ingest_rejected_events_total") == 1
     assert value(series, "claxon_ingest_dropped_fields_total") == 1
     assert value(series, "claxon_client_dropped_events_total") == 3
 
 
+def test_the_page_agrees_with_what_was_measured(page: str) -> None:
+    series = parsed(page)
+
+    def of(name: str, **labels: str) -> float:
+        return value(series, f"claxon_{name}", **CLAUDE, **labels)
+
+    assert (of("attempt_duration_seconds_count"), of("attempt_duration_seconds_sum")) == (1, 0.7)
+    assert [of("attempt_duration_seconds_bucket", le=le) for le in ("0.5", "1.0", "+Inf")] == [0, 1, 1]
+    assert (of("time_to_first_token_seconds_bucket", le="0.1"), of("time_to_first_token_seconds_sum")) == (1, 0.09)
+    assert (of("wasted_tokens_total", kind="input"), of("wasted_tokens_total", kind="output")) == (7, 9)
+    limits = [of(f"ratelimit_{name}", bucket="tokens") for name in ("limit", "remaining", "remaining_ratio")]
+    assert limits == [800, 200, 0.25]
+    assert of("circuit_state") == 1
+    assert of("throttled_seconds_total") == 1.5
+    stopped = {reason: of("stopped_calls_total", stopped_by=reason) for reason in measures.REASONS}
+    assert {reason for reason, n in stopped.items() if n} == {"deadline", "other"}
+    assert of("fallback_attempts_total", fallback_from="claude-sonnet-5") == 1
+    assert of("cached_answers_total") == 1
+    assert value(series, "claxon_parked_calls", app="chat") == 1
+    assert value(series, "claxon_parked_calls", app="shop") == 0
+
+
+def test_the_page_agrees_with_the_published_prices(page: str) -> None:
+    """Claude Opus 4.5: 5 and 25 dollars for a million tokens, a tenth of the first for those read from the cache."""
+    series = parsed(page)
+    cost = {k: value(series, "claxon_cost_dollars_total", **CLAUDE, kind=k) for k in ("input", "output", "cache_read")}
+
+    assert cost == pytest.approx({"input": 10_005 * 5e-6, "output": 109 * 25e-6, "cache_read": 1_000_002 * 0.5e-6})
+    assert value(series, "claxon_unpriced_attempts_total", **CLAUDE) == 0
+    assert value(series, "claxon_unpriced_attempts_total", model="m") == 7
+
+
+def test_the_page_agrees_with_the_error_budget(page: str) -> None:
+    """Three of eight calls of chat are exhausted, 75 times as many as the 0.5 % that may be."""
+    series = parsed(page)
+    chat = {"app": "chat", "environment": "prod"}
+    windows = {dict(labels)["window"] for name, labels in series if name == "claxon_error_budget_burn_rate"}
+
+    assert windows == {"5m", "30m", "1h", "2h", "6h", "1d", "3d"}
+    assert value(series, "claxon_error_budget_burn_rate", **chat, window="5m") == pytest.approx(75)
+    assert value(series, "claxon_error_budget_remaining_ratio", **chat) == pytest.approx(1 - 75 / 10)
+    assert value(series, "claxon_error_budget_exhausted_timestamp_seconds", **chat) > NOON
+
+
 def test_the_page_names_the_alert_that_fires(page: str) -> None:
     series = parsed(page)
+    state = {"alertstate": "firing", "app": "shop", "environment": "prod", "model": "", "path": ""}
     auth = {"alertname": "ClaudeAuthError", "severity": "page"}
 
     assert value(series, "claxon_alerts", **auth, state="firing") == 1
     assert value(series, "claxon_alert_firing", **auth, app="shop", environment="prod", model="", path="") == 1
     assert value(series, "claxon_alert_fired_timestamp_seconds", **auth, app="shop") > NOON
+    assert value(series, "claxon_alert_state", **auth, **state) == 1
 
 
 # ── the catalog ───────────────────────────────────────────────────────────────
@@ -177,7 +253,7 @@ def test_no_label_is_one_that_prometheus_gives_to_targets() -> None:
 
 
 def test_no_two_series_of_a_metric_have_the_same_labels(bench: Bench) -> None:
-    """The SDK would add them up in silence."""
+    """Prometheus would refuse the whole page."""
     bench.observe([make_event(now=NOON, status=401, app=app) for app in ("a", "b")])
     found = bench.metrics.sample()
 
@@ -217,6 +293,7 @@ def test_models_over_the_limit_share_one_set_of_series_and_no_attempt_is_lost(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sample, "MAX_MODELS", 3)
+    monkeypatch.setattr(measures, "MAX_MODELS", 3)
     shared = {"app": "(overflow)", "environment": "(overflow)", "model": "(overflow)"}
     for i in range(5):
         bench.observe([exhausted(NOON, model=f"m{i}", duration_ms=1000, tokens=10), success(NOON, model=f"m{i}")])
@@ -260,13 +337,9 @@ def test_apps_over_the_limit_share_one_series_of_recent_calls(bench: Bench) -> N
     assert recent["(overflow)", "(overflow)"] == (2, 0)
 
 
-@pytest.mark.parametrize("scrapes", [1, exposition._RENEW_AFTER])
-def test_an_alert_that_has_ended_has_no_series(bench: Bench, scrapes: int) -> None:
-    """Also across the renewal of the SDK's provider, which else keeps all labels it ever saw."""
+def test_an_alert_that_has_ended_has_no_series(bench: Bench) -> None:
     bench.observe([make_event(now=NOON, status=401, app="shop")])
     firing = bench.metrics.sample()
-    page = bench.metrics._exposition
-    page._scrapes = exposition._RENEW_AFTER - scrapes
 
     during = bench.read(firing)
     after = bench.read(dataclasses.replace(firing, firing={}))
@@ -309,3 +382,27 @@ def test_claxons_own_troubles_are_counted(bench: Bench, happen: Callable[[Bench]
     happen(bench)
 
     assert value(bench.read(), name) == 1
+
+
+# ── every metric says what it is ──────────────────────────────────────────────
+
+
+def test_every_metric_has_a_help_a_unit_and_labels_that_are_bounded() -> None:
+    for metric in METRICS:
+        assert metric.help.endswith("."), metric.name
+        assert metric.unit, metric.name
+        assert set(metric.labels) <= set(BOUNDS), metric.name
+    assert all(BOUNDS.values())
+
+
+def test_a_unit_with_a_name_of_its_own_ends_the_metrics_name() -> None:
+    """As Prometheus and OpenMetrics ask: seconds, bytes, ratio, dollars; what else is counted is named by its noun."""
+    own = {"seconds", "bytes", "dollars", "tokens"}
+    wrong = [
+        metric.name
+        for metric in METRICS
+        for unit in [metric.name.removesuffix("_total").rpartition("_")[2]]
+        if (unit in own or metric.unit in own) and unit != metric.unit
+    ]
+    assert wrong == []
+    assert {metric.kind for metric in METRICS if metric.name.endswith("_total")} == {"counter"}
