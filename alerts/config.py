@@ -50,6 +50,7 @@ __all__ = [
 
 SETTINGS = (
     "external_url",
+    "grafana_url",
     "rule_files",
     "route",
     "receivers",
@@ -102,6 +103,7 @@ def _config(reading: Reading, top: Entry, kinds: tuple[str, ...]) -> Config:
     global_ = read_global(reading, top.get("global"))
     return Config(
         external_url=reading.url(top, "external_url"),
+        grafana_url=reading.url(top, "grafana_url"),
         route=_route(reading, top, named=Named(receivers=names, intervals=intervals), default=default.route),
         receivers=receivers,
         inhibit_rules=(

@@ -123,6 +123,7 @@ class Config:
 
     Attributes:
         external_url: Where people reach this Claxon.
+        grafana_url: Where people reach the Grafana that has our dashboards; "" where there is none.
         route: Who is told of what.
         receivers: Who can be told.
         inhibit_rules: What mutes what.
@@ -140,6 +141,7 @@ class Config:
     """
 
     external_url: str = ""
+    grafana_url: str = ""
     route: Route = field(default_factory=lambda: Route(receiver="console"))
     receivers: tuple[ReceiverConfig, ...] = (
         ReceiverConfig(name="console", integrations=(("console_configs", {}, ("receivers", 0)),)),

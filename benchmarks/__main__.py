@@ -26,6 +26,7 @@ WHAT = {
     "null_server": "what the load generator achieves by itself",
     "page_latency": "from a first 401 to its page",
     "scrape": "a scrape of 10,000 series, and what it costs the senders beside it; 2 min",
+    "dashboards": "what the dashboards ask a Prometheus, over 15 days; 5 min and 2 GB",
     "storm": "ten thousand alerts at once",
     "crash_matrix": "kill -9 at six points between an event and its page",
     "ingest_crashes": "kill -9 under load, 200 times: what is lost, what counts twice",

@@ -26,6 +26,7 @@ from . import clock
 from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import audit as audit_api
+from .api import by_labels as by_labels_api
 from .api import drill as drill_api
 from .api import event_query as event_query_api
 from .api import keys as keys_api
@@ -150,6 +151,7 @@ class Service:
         self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))
         self.pagerduty = PagerDutySync(self.core, self.dispatch, receivers=lambda: self.deliverer.receivers)
         self.views = Views(self.core, external_url=url, clock=self.clock)
+        self.views.grafana_url = loaded.config.grafana_url
         self.intake = Intake()
         self.bodies = Budget()
         self.patience = Limits()
@@ -399,6 +401,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         drill_api,
         status_api,
         page_api,
+        by_labels_api,
         link_api,
         silences_api,
         keys_api,

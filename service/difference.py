@@ -21,6 +21,7 @@ _SETTINGS = {
     "silences": "silence_max_s",
     "escalations": "escalations",
     "retention": "retention",
+    "grafana_url": "grafana_url",
 }
 
 

@@ -236,6 +236,7 @@ class Configuration:
 
     def _show(self) -> None:
         self._views.external_url, self._views.places = self._url(), self._loaded.rule_places
+        self._views.grafana_url = self._loaded.config.grafana_url
 
 
 def _worth_saying(difference: Difference) -> dict[str, object]:

@@ -158,6 +158,7 @@ class Views:
         self._core = core
         self._clock = clock
         self.external_url = external_url
+        self.grafana_url = ""
         self.places: Mapping[str, str] = {}
         self._former: dict[str, Rule | None] = {}
 

@@ -18,6 +18,7 @@ from ..pages import alert as alert_page
 from ..pages import gather
 from ..pages import ledger as ledger_page
 from ..pages import now as now_page
+from ..pages.dashboard import dashboard_of
 from ..pages.render import ASSETS, HEADERS, VERSION
 from .auth import actor_of, require
 from .html import NOBODY, READS, Busy, ask_in_time, busy, html, one_line, read_form, unknown
@@ -71,7 +72,10 @@ async def get_alert(request: Request, fingerprint: str, key: ReadKey) -> Respons
         return await busy(root="../")
     may = key is None or key.scope == "admin"
     context = partial(alert_page.context, found, clock=service.clock(), may_acknowledge=may)
-    return await html("alert.html", context, root="../", known_as=key.name if key is not None else "")
+    dashboard = dashboard_of(service.views.grafana_url, found.page.current.alert)
+    return await html(
+        "alert.html", context, root="../", dashboard=dashboard, known_as=key.name if key is not None else ""
+    )
 
 
 @router.api_route("/alerts/{fingerprint}/acknowledge", methods=READS, dependencies=[Depends(_read_key)])

@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real `claxon serve`: every panel of the dashboard has data, and no counter goes back."""
+"""A real Prometheus scrapes a real `claxon serve`: each panel of each dashboard has data, no counter goes back."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ from service.decoding import decode_logged
 from service.metrics.calls import CALLS
 from service.storage import event_log
 from service.storage.database import open_database
-from tests.dashboards.queries import load, queries, variables, with_values
+from tests.dashboards.faulty_traffic import CHAT, CLAXON, batch
+from tests.dashboards.queries import FOLDER, load_all, panels, queries, variables, with_values
+from tests.support.pager import Pager
 from tests.support.peers import require, start_prometheus
 from tests.support.running import Process, until
 
@@ -33,47 +35,31 @@ PAUSE_S = 0.25
 # Prometheus reads once a second, so each of these holds a rate's two points and more.
 RATE_INTERVAL = "5s"
 
-BOARD = load("overview.json")
+BOARDS = load_all()
+OVERVIEW = BOARDS["overview.json"]
+
+each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
 
 CONFIG = """\
 global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+rule_files: ["{rules}"]
 scrape_configs:
   - job_name: claxon
     static_configs: [{{targets: ["127.0.0.1:{port}"]}}]
 """
 
-CHAT = {"app": "chat", "environment": "prod", "model": "claude-sonnet-5"}
-SHOP = {"app": "shop", "environment": "prod", "model": "claude-opus-5"}
-NIGHTLY = {"app": "nightly", "model": "claude-haiku-5"}
-USE = {"tokens": 1024, "input_tokens": 900, "output_tokens": 200, "cache_read_tokens": 700, "cache_write_tokens": 9}
-
-
-def batch(i: int) -> list[dict[str, Any]]:
-    """Return one of everything: three apps and models, each kind of outcome, and what is refused."""
-    return [
-        *[CHAT | USE | {"status": 200, "duration_ms": 800 + i, "call_id": f"c{i}-{n}"} for n in range(8)],
-        CHAT | {"status": 429, "attempt": 1, "final": False, "call_id": f"r{i}", "duration_ms": 40},
-        CHAT | {"status": 200, "attempt": 2, "call_id": f"r{i}", "duration_ms": 900},
-        CHAT | USE | {"status": 200, "stop_reason": "refusal", "stream_end": "complete"},
-        CHAT | {"status": 200, "stream_end": "truncated", "duration_ms": 2000},
-        CHAT | {"error_type": "cancelled"},
-        SHOP | {"status": 200, "duration_ms": 1500},
-        SHOP | {"status": 500, "final": True, "exhausted": False, "duration_ms": 300},
-        SHOP | {"status": 529, "attempt": 3, "max_attempts": 3, "duration_ms": 200},
-        SHOP | {"error_type": "APITimeoutError", "final": True, "exhausted": True, "duration_ms": 60_000},
-        NIGHTLY | {"status": 401},
-        NIGHTLY | {"status": 400, "error_code": "organization_on_hold"},
-        NIGHTLY | {"status": 200, "event_id": f"e{i}"},
-        NIGHTLY | {"status": 200, "event_id": f"e{i}"},
-        NIGHTLY | {"status": 999},
-    ]
-
 
 class Scene(NamedTuple):
-    """What the tests look at: a Claxon, the Prometheus that reads it, how many batches, from when to when."""
+    """What the tests look at: a Claxon, two Prometheuses that read it, how many batches, from when to when.
+
+    Attributes:
+        prometheus: Has classic buckets, as by default.
+        native: Has native histograms in their place.
+    """
 
     claxon: Process
     prometheus: str
+    native: str
     batches: int
     begin: float
     end: float
@@ -107,14 +93,25 @@ def _labels(series: dict[str, Any]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(series["metric"].items()))
 
 
+def hasty_rules(folder: Path) -> Path:
+    """Return our rules for Prometheus, evaluated each second, for the scene is short."""
+    file = folder / "rules.yml"
+    rules = (FOLDER / "prometheus-rules.yml").read_text(encoding="utf-8")
+    file.write_text(re.sub(r"interval: (30s|1m)$", "interval: 1s", rules, flags=re.MULTILINE))
+    return file
+
+
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     """Post everything for a while, then wait until Prometheus has read the last of it."""
     require("prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
     with ExitStack() as stack:
-        claxon = stack.enter_context(Process(folder))
-        prometheus = stack.enter_context(start_prometheus(CONFIG.format(port=claxon.port), folder))
+        pager = stack.enter_context(Pager())
+        claxon = stack.enter_context(Process(folder, config=CLAXON.format(url=pager.url)))
+        config = CONFIG.format(port=claxon.port, rules=hasty_rules(folder))
+        prometheus = stack.enter_context(start_prometheus(config, folder))
+        native = stack.enter_context(start_prometheus(config, folder / "native", "--enable-feature=native-histograms"))
         begin = time.time()
         batches = 0
         while time.time() < begin + POST_FOR_S:
@@ -122,7 +119,7 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
             assert status == 202, answer
             batches += 1
             time.sleep(PAUSE_S)
-        posted = Scene(claxon, prometheus.url, batches, begin, math.nan)
+        posted = Scene(claxon, prometheus.url, native.url, batches, begin, math.nan)
 
         def read() -> bool:
             now = posted._replace(end=time.time())
@@ -135,10 +132,11 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
 
 
 @pytest.mark.peer("prometheus")
-def test_every_query_of_the_dashboard_has_data(scene: Scene) -> None:
+@each_board
+def test_every_query_of_a_dashboard_has_data(scene: Scene, board: dict[str, Any]) -> None:
     empty = [
         query.where
-        for query in queries(BOARD)
+        for query in queries(board)
         if not any(
             math.isfinite(number)
             for numbers in scene.points(
@@ -152,14 +150,15 @@ def test_every_query_of_the_dashboard_has_data(scene: Scene) -> None:
 
 
 @pytest.mark.peer("prometheus")
-def test_every_legend_names_labels_that_its_series_have(scene: Scene) -> None:
+@each_board
+def test_every_legend_names_labels_that_its_series_have(scene: Scene, board: dict[str, Any]) -> None:
     legends = {
         f"{panel['title']} {target['refId']}": set(re.findall(r"{{(\w+)}}", target.get("legendFormat", "")))
-        for panel in BOARD["panels"]
-        for target in panel.get("targets", [])
+        for panel in panels(board)
+        for target in panel["targets"]
     }
     wrong = {}
-    for query in queries(BOARD):
+    for query in queries(board):
         found = scene.points(with_values(query.expr, rate_interval=RATE_INTERVAL), instant=query.instant)
         names = {name for labels in found for name, _ in labels}
         if not legends.get(query.where, set()) <= names:
@@ -169,18 +168,35 @@ def test_every_legend_names_labels_that_its_series_have(scene: Scene) -> None:
 
 
 @pytest.mark.peer("prometheus")
+def test_quantiles_are_the_same_where_prometheus_has_native_histograms(scene: Scene) -> None:
+    """To the width of a classic bucket: these are far wider."""
+    asked = [query for query in queries(BOARDS["limits.json"]) if "histogram_quantile" in query.expr]
+    other = scene._replace(prometheus=scene.native)
+    assert list(other.points("claxon_attempt_duration_seconds_bucket", instant=True)) == []
+
+    for query in asked:
+        expr = with_values(query.expr, rate_interval=RATE_INTERVAL)
+        classic, native = scene.points(expr, instant=True), other.points(expr, instant=True)
+        assert native.keys() == classic.keys() != set(), query.where
+        for labels, (number,) in native.items():
+            assert 0.3 < number / classic[labels][0] < 3, query.where
+    assert len(asked) == 10
+
+
+@pytest.mark.peer("prometheus")
 def test_prometheus_renames_no_label_of_ours(scene: Scene) -> None:
     assert [name for name in scene.ask("labels") if name.startswith("exported_")] == []
 
 
 @pytest.mark.peer("prometheus")
-def test_every_variable_of_the_dashboard_has_its_values(scene: Scene) -> None:
+@pytest.mark.parametrize("board", [board for board in BOARDS.values() if list(variables(board))])
+def test_every_variable_of_a_dashboard_has_its_values(scene: Scene, board: dict[str, Any]) -> None:
     span = {"start": scene.begin, "end": scene.end}
     found = {
         one.variable: scene.ask(
             f"label/{one.label}/values", **span, **{"match[]": with_values(one.series, rate_interval=RATE_INTERVAL)}
         )
-        for one in variables(BOARD)
+        for one in variables(board)
     }
 
     assert found == {
@@ -191,30 +207,32 @@ def test_every_variable_of_the_dashboard_has_its_values(scene: Scene) -> None:
 
 
 @pytest.mark.peer("prometheus")
-def test_a_chosen_app_is_the_only_one_in_the_panels_about_apps(scene: Scene) -> None:
+@each_board
+def test_a_chosen_app_is_the_only_one_in_the_panels_about_apps(scene: Scene, board: dict[str, Any]) -> None:
     seen = {}
-    for query in queries(BOARD):
+    for query in queries(board):
         if "$app" in query.expr:
             expr = with_values(query.expr, rate_interval=RATE_INTERVAL, app="(nightly|nobody)")
             labels = [dict(labels) for labels in scene.points(expr, instant=query.instant)]
             seen[query.where] = {one["app"] for one in labels if "app" in one}
 
     assert {where: apps for where, apps in seen.items() if not apps <= {"nightly"}} == {}
-    assert seen["Firing alerts A"] == {"nightly"}
+    if board is OVERVIEW:
+        assert seen["Firing alerts A"] == {"nightly"}
 
 
 @pytest.mark.peer("prometheus")
 def test_prometheus_holds_what_was_posted(scene: Scene) -> None:
     n = scene.batches
 
-    assert scene.number('sum(claxon_attempts_total{app="chat"})') == 13 * n
+    assert scene.number('sum(claxon_attempts_total{app="chat"})') == 14 * n
     assert scene.number('sum(claxon_calls_total{app="chat", outcome="ok"})') == 10 * n
     assert scene.number('sum(claxon_calls_total{app="chat", outcome="failed"})') == n
     assert scene.number('sum(claxon_calls_total{app="shop", outcome="failed"})') == n
-    assert scene.number('sum(claxon_calls_total{app="shop", outcome="exhausted"})') == 2 * n
-    assert scene.number("sum(claxon_absorbed_attempts_total)") == n
-    assert scene.number('sum(claxon_tokens_total{kind="input"})') == 9 * n * 900
-    assert scene.number("claxon_ingest_events_total") == 20 * n
+    assert scene.number('sum(claxon_calls_total{app="shop", outcome="exhausted"})') == 4 * n
+    assert scene.number("sum(claxon_absorbed_attempts_total)") == 2 * n
+    assert scene.number('sum(claxon_tokens_total{kind="input"})') == 10 * n * 900
+    assert scene.number("claxon_ingest_events_total") == 24 * n
     assert scene.number("claxon_ingest_duplicates_total") == n
     assert scene.number("claxon_ingest_rejected_events_total") == n
     assert scene.number("claxon_client_dropped_events_total") == 2 * n
@@ -222,15 +240,15 @@ def test_prometheus_holds_what_was_posted(scene: Scene) -> None:
 
 @pytest.mark.peer("prometheus")
 def test_the_panels_tell_whose_fault_it_is(scene: Scene) -> None:
-    """Three quarters of shop's calls fail, as its app's line says; and the provider's share is the largest."""
-    found = {query.where: query for query in queries(BOARD)}
+    """Five of seven of shop's calls fail, as its app's line says; and the provider's share is the largest."""
+    found = {query.where: query for query in queries(OVERVIEW)}
 
     def last(where: str, label: str) -> dict[str, float]:
         expr = with_values(found[where].expr, rate_interval=RATE_INTERVAL)
         return {dict(labels)[label]: numbers[-1] for labels, numbers in scene.points(expr, instant=False).items()}
 
     rates = last("Error rate of calls by app A", "app")
-    assert rates["shop"] == pytest.approx(3 / 4)
+    assert rates["shop"] == pytest.approx(5 / 7)
     assert rates["chat"] == pytest.approx(1 / 11)
     assert set(last("Failed attempts by where to look first A", "blame")) >= {"provider", "key", "account"}
     assert max(last("Absorbed attempts by app A", "app").items(), key=lambda one: one[1])[0] == "chat"
@@ -248,6 +266,28 @@ def test_firing_alerts_are_those_of_the_api(scene: Scene) -> None:
 
     assert by_metric == by_api
     assert ("ClaudeAuthError", "page") in by_metric
+
+
+@pytest.mark.peer("prometheus")
+def test_the_rules_for_prometheus_fire_for_whom_claxons_own_do(scene: Scene) -> None:
+    """Of what both can see in so short a time: causes, and shares of calls."""
+    names = (
+        "ClaudeAuthError",
+        "ClaudeAccountBlocked",
+        "ClaudeErrorRate",
+        "ClaudeRetriesExhausted",
+        "ClaudeCallsParked",
+    )
+
+    def keyed(labels: dict[str, str]) -> tuple[str, ...]:
+        return tuple(labels.get(name, "") for name in ("alertname", "severity", "app", "environment", "model"))
+
+    expr = f'ALERTS{{alertstate="firing", alertname=~"{"|".join(names)}"}}'
+    found = {keyed(dict(labels)) for labels in scene.points(expr, instant=True)}
+    own = {keyed(one["alert"]["labels"]) for one in scene.claxon.get("/v1/alerts")["alerts"]}
+
+    assert found == {one for one in own if one[0] in names}
+    assert {one[0] for one in found} == set(names)
 
 
 @pytest.mark.peer("prometheus")
@@ -311,7 +351,7 @@ def test_counters_go_on_over_a_kill_and_agree_with_the_log(tmp_path: Path) -> No
     assert {one for one, number in later.items() if number < after[one]} == set()
     chat = tuple(sorted(CHAT.items()))
     absorbed = "claxon_absorbed_attempts_total", chat
-    assert (before[absorbed], later[absorbed]) == (4, 5), "taken back over the restart"
+    assert (before[absorbed], later[absorbed]) == (8, 9), "taken back over the restart"
     shown = {
         tuple(value for _, value in labels): number
         for (name, labels), number in later.items()

@@ -12,12 +12,15 @@ FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
 
 _VALUES = re.compile(r"label_values\((.+),\s*(\w+)\)")
 
+RANGE = "1m"
+"""What `$__range` is, the time that is shown."""
+
 
 class Query(NamedTuple):
     """One query.
 
     Attributes:
-        where: The panel's title and the query's letter.
+        where: The dashboard's file, the panel's title and the query's letter.
         expr: PromQL with the dashboard's variables in it.
         instant: Whether it asks for now only.
     """
@@ -41,17 +44,27 @@ def load(name: str) -> dict[str, Any]:
     return board
 
 
+def load_all() -> dict[str, dict[str, Any]]:
+    """Return all dashboards as they are committed, by file."""
+    return {path.name: load(path.name) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the panels, without the rows' titles."""
+    return [panel for panel in board["panels"] if panel["type"] != "row"]
+
+
 def queries(board: dict[str, Any]) -> Iterator[Query]:
     """Yield the queries of all panels and annotations."""
-    for panel in board["panels"]:
-        for target in panel.get("targets", []):
+    for panel in panels(board):
+        for target in panel["targets"]:
             yield Query(f"{panel['title']} {target['refId']}", target["expr"], bool(target["instant"]))
     for annotation in board["annotations"]["list"]:
         yield Query(f"annotation {annotation['name']}", annotation["expr"], False)
 
 
 def variables(board: dict[str, Any]) -> Iterator[Values]:
-    """Yield what fills the variables, but the data source."""
+    """Yield what fills the variables that ask."""
     for variable in board["templating"]["list"]:
         if variable["type"] == "query":
             found = _VALUES.fullmatch(variable["query"]["query"])
@@ -61,7 +74,7 @@ def variables(board: dict[str, Any]) -> Iterator[Values]:
 
 def with_values(expr: str, *, rate_interval: str, **values: str) -> str:
     """Return PromQL with the variables filled in as Grafana does; All (`.*`) where nothing is given."""
-    filled = expr.replace("$__rate_interval", rate_interval)
+    filled = expr.replace("$__rate_interval", rate_interval).replace("$__range", values.get("range", RANGE))
     for name in ("app", "environment", "model"):
         filled = re.sub(rf"\${name}\b", values.get(name, ".*").replace("\\", r"\\"), filled)
     assert "$" not in filled, filled

@@ -65,7 +65,7 @@ def test_an_empty_file_means_the_defaults(tmp_path: Path, text: str) -> None:
     [
         ("a: [", "DIR/claxon.yml:1: not valid YAML"),
         ("- 1", "DIR/claxon.yml:1: [1]: expected a mapping of settings"),
-        ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, rule_files, route"),
+        ("rout: {}", "DIR/claxon.yml:1: rout: not a setting: one of external_url, grafana_url, rule_files, route"),
         (
             "\nrule_files: [x]",
             "DIR/claxon.yml:2: rule_files[0]: 'x': no such file in DIR: mend the name, or leave it out",

@@ -112,14 +112,14 @@ def chromium_path() -> Path:
 
 
 @contextlib.contextmanager
-def start_prometheus(config: str, tmp_path: Path, *arguments: str) -> Iterator[Running]:
-    """Run Prometheus with the text of a configuration, and perhaps more arguments, until the block ends."""
+def start_prometheus(config: str, tmp_path: Path, *arguments: str, state: Path | None = None) -> Iterator[Running]:
+    """Run Prometheus until the block ends: with the text of a configuration, perhaps more arguments, and old data."""
     program = require("prometheus")
     folder = _folder(tmp_path / "prometheus", config)
     command = [
         str(program),
         f"--config.file={folder / 'config.yml'}",
-        f"--storage.tsdb.path={folder / 'state'}",
+        f"--storage.tsdb.path={state or folder / 'state'}",
         "--log.level=error",
         *arguments,
     ]
