@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from math import floor, inf
 
 import msgspec
@@ -192,11 +192,15 @@ class Engine:
             for key, source in self._read(meter_of(rule)).items()
         }
 
-    def history(self) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
-        """Return (minute's start, calls, failed) of the last hour, by (app, environment)."""
+    def history(
+        self, only: Collection[tuple[str, str]] | None = None
+    ) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
+        """Return (minute's start, calls, failed) of the last hour, by (app, environment); of all, or of some."""
         g = self._agenda.second
         found: dict[tuple[str, str], list[tuple[int, int, int]]] = {}
         for (app, environment), source in self._read(HISTORY.id).items():
+            if only is not None and (app, environment) not in only:
+                continue
             source.series.counts(HISTORY_S, g)
             rows = source.series.windows[HISTORY_S].rows
             found[app, environment] = [(row[0] * 60, row[1], row[2]) for row in rows]

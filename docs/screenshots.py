@@ -9,6 +9,7 @@ it is in production: HTTP, the log, the rules, the page.
 from __future__ import annotations
 
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -23,9 +24,11 @@ import httpx2
 from playwright.sync_api import Browser, sync_playwright
 from small_png import shrink
 
+from alerts.config import KeyConfig
 from service import clock
 from service.app import Service
 from service.config_file import load_config
+from service.pages.navigation import ENTRIES
 from service.serve import bind, make_server
 from service.settings import Settings
 
@@ -144,7 +147,22 @@ class Stage:
 
     def acknowledge(self, fingerprint: str, name: str) -> None:
         """Acknowledge as the page's form does."""
-        self._client.post(f"/alerts/{fingerprint}/acknowledge", data={"name": name})
+        path = f"/alerts/{fingerprint}"
+        token = re.search(r'name="csrf" value="(\w+)"', self._client.get(path).text)[1]
+        self._client.post(f"{path}/acknowledge", data={"name": name, "csrf": token}, follow_redirects=True).raise_for_status()
+
+    def silence(self, matchers: str, *, by: str, comment: str) -> None:
+        """Make a silence of two hours."""
+        ends = datetime.fromtimestamp(self._wound["now"] + 7200, UTC).isoformat()
+        name, _, value = matchers.partition("=")
+        matcher = {"name": name, "value": value, "isRegex": False, "isEqual": True}
+        begins = datetime.fromtimestamp(self._wound["now"], UTC).isoformat()
+        body = {"matchers": [matcher], "startsAt": begins, "endsAt": ends, "createdBy": by, "comment": comment}
+        self._client.post("/api/v2/silences", json=body).raise_for_status()
+
+    def lock(self) -> None:
+        """Ask for a key from now on."""
+        self.service.keys.replace([KeyConfig(name="ada", scope="admin", sha256="0" * 64)])
 
 
 @contextmanager
@@ -205,6 +223,12 @@ def main() -> None:
         new = f"{claxon.url}/silences/new?alert={rejected}"
         shoot(browser, new, folder / "silence.png", width=1100, height=1000)
         shoot(browser, claxon.link(burning), folder / "link.png", width=390, height=844, dark=True)
+        claxon.silence("app=nightly-batch", by="Grace", comment="the key is being replaced")
+        claxon.wind_to(AT_NIGHT + 26)
+        for entry in ENTRIES[1:]:
+            shoot(browser, f"{claxon.url}/{entry.path}", folder / f"{entry.name}.png", width=1100, height=1000)
+        claxon.lock()
+        shoot(browser, claxon.url, folder / "login.png", width=390, height=844)
         browser.close()
 
 

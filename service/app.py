@@ -30,6 +30,8 @@ from .api import by_labels as by_labels_api
 from .api import drill as drill_api
 from .api import event_query as event_query_api
 from .api import keys as keys_api
+from .api import live as live_api
+from .api import login as login_api
 from .api import loki as loki_api
 from .api import otlp as otlp_api
 from .api import page as page_api
@@ -43,7 +45,9 @@ from .api.bodies import Budget
 from .api.events import install_events
 from .api.openapi import describe
 from .api.problems import install_problems
+from .api.sharing import Shared
 from .api.v2 import router as api_v2
+from .api.visit import Forms, Visits
 from .audit import HANGUP, Actor
 from .config_file import Loaded
 from .core import Core
@@ -55,7 +59,10 @@ from .intake import Intake
 from .keys import upkeep
 from .keys.book import Book
 from .keys.in_force import Keys
+from .keys.session_book import SessionBook
+from .keys.sessions import Sessions
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
+from .live import Live
 from .metrics import Metrics
 from .metrics.push import Push
 from .pagerduty_sync import PagerDutySync
@@ -69,6 +76,7 @@ from .search.indexer import Indexer
 from .settings import Settings
 from .slow_senders import Limits
 from .storage import corruption
+from .storage import sessions as session_rows
 from .storage.database import open_or_set_aside, open_reader
 from .storage.remembered import own_secret
 from .storage.wal import WalWatch
@@ -134,6 +142,9 @@ class Service:
         self.keys = Keys(exposed=not settings.loopback, clock=self.clock)
         self.key_book = Book(connection, clock=self.clock, fixed=lambda: self.keys.fixed, on_change=self.keys.adopt)
         self.keys.adopt(self.key_book.all())
+        self.sessions = Sessions(session_rows.load(connection), clock=self.clock)
+        self.session_book = SessionBook(connection, self.sessions, clock=self.clock)
+        self.forms = Forms(own_secret(connection, "forms", os.urandom(SECRET_BYTES)))
         policy = policy_of(loaded.config, external_url=url, lanes=lanes(loaded.receivers), ack_url=self.acknowledge_url)
         self.core = Core(
             connection,
@@ -152,6 +163,8 @@ class Service:
         self.pagerduty = PagerDutySync(self.core, self.dispatch, receivers=lambda: self.deliverer.receivers)
         self.views = Views(self.core, external_url=url, clock=self.clock)
         self.views.grafana_url = loaded.config.grafana_url
+        self.live = Live(lambda: self.core.tally.commits)
+        self.shared = Shared(lambda: self.core.tally.decided, steady=clock.monotonic)
         self.intake = Intake()
         self.bodies = Budget()
         self.patience = Limits()
@@ -227,6 +240,7 @@ class Service:
 
     def _note_uses(self) -> None:
         upkeep.note_uses(self.core.connection, self.keys)
+        self.session_book.write()
 
     def _prune_keys(self) -> None:
         upkeep.prune(self.core.connection, now=self.clock())
@@ -391,8 +405,10 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     app.state.keys = service.keys
     service.keys.replace(keys)
     service.configuration.use_keys(keys, on_keys=service.keys.replace, others=service.keys.stored_alive)
+    app.add_middleware(Visits, forms=service.forms, sessions=service.sessions)
     app.add_middleware(SameOrigin, keys=app.state.keys)
     install_problems(app)
+    login_api.install_pages(app)
     parts = (
         otlp_api,
         loki_api,
@@ -403,6 +419,8 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         page_api,
         by_labels_api,
         link_api,
+        login_api,
+        live_api,
         silences_api,
         keys_api,
         audit_api,

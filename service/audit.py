@@ -34,6 +34,7 @@ class What(StrEnum):
     UNACKNOWLEDGED = "alert.unacknowledged"
     RELOADED = "config.reloaded"
     DRILLED = "drill.begun"
+    LOGGED_IN = "session.begun"
 
 
 class Actor(msgspec.Struct, frozen=True, kw_only=True):

@@ -317,6 +317,7 @@ class Core:
 
     def _written(self) -> None:
         self._open.clear()
+        self.tally.decided += 1
         self.notifier.state.stored()
 
     def _flush(self) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 
 import msgspec
@@ -13,7 +14,7 @@ from alerts import received as posting
 from alerts.decisions import Decision, What
 from alerts.labels import Labels
 from alerts.lifecycle import Alert, State
-from alerts.notification import AlertMessage
+from alerts.notification import AlertMessage, Status
 from alerts.notifier_state import Received
 from alerts.rules import Rule
 from alerts.wording import message
@@ -76,7 +77,7 @@ class NowView(msgspec.Struct, kw_only=True):
 
     Attributes:
         at: When it was gathered, Unix seconds.
-        firing: Pages first, newest first.
+        firing: Pages first, newest first; with their words, if they were chosen.
         resolved: Newest first, at most 20.
         apps: Those with trouble first.
         undelivered: Notifications that wait.
@@ -87,6 +88,18 @@ class NowView(msgspec.Struct, kw_only=True):
     resolved: list[AlertView]
     apps: list[AppView]
     undelivered: int
+
+
+class Chosen(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the front page is told in full.
+
+    Attributes:
+        alerts: Those that get their words.
+        apps: (app, environment) of those that get their minutes.
+    """
+
+    alerts: list[AlertView]
+    apps: set[tuple[str, str]]
 
 
 class AlertPage(msgspec.Struct, kw_only=True):
@@ -145,6 +158,33 @@ class Explained(msgspec.Struct, kw_only=True):
     telling: Telling
 
 
+def _all(found: NowView) -> Chosen:
+    return Chosen(alerts=found.firing, apps={(app.app, app.environment) for app in found.apps})
+
+
+_UNSAID = AlertMessage(
+    status=Status.FIRING,
+    labels={},
+    annotations={},
+    starts_at=0.0,
+    ends_at=None,
+    url="",
+    ack_url="",
+    fingerprint="",
+    episode=0,
+    summary="",
+    since=0.0,
+    measured="",
+    errors="",
+    blame="",
+    advice="",
+    request_ids=[],
+    resolve_reason="",
+    rule_hash="",
+)
+"""In place of the words of an alert that nobody reads."""
+
+
 def inhibitor(held_back: str) -> str:
     """Return the fingerprint of the alert that holds another back; "" if no alert does."""
     kind, _, by = held_back.partition(" ")
@@ -167,19 +207,30 @@ class Views:
         """The present: what people did counts from then, and the engine may not have come so far."""
         return max(self._clock(), self._core.engine.now)
 
-    def now(self) -> NowView:
-        """Return the front page."""
-        firing = [*self._shown(self._core.engine.firing()), *self._posted(firing=True)]
+    def now(self, choose: Callable[[NowView], Chosen] | None = None) -> NowView:
+        """Return the front page; where there is a choice, only what is chosen of it is told in full."""
+        firing = [*self._standing(self._core.engine.firing()), *self._posted(firing=True)]
         firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
         resolved = [*self._shown(state.load_resolved(self._core.connection, limit=20)), *self._posted(firing=False)]
         resolved.sort(key=lambda v: -(v.alert.resolved_at or 0))
-        return NowView(
+        found = NowView(
             at=self._core.engine.now,
             firing=firing,
             resolved=resolved[:20],
             apps=self._apps(),
             undelivered=outbox.pending(self._core.connection),
         )
+        self._tell(found, choose(found) if choose is not None else _all(found))
+        return found
+
+    def _tell(self, found: NowView, chosen: Chosen) -> None:
+        for view in chosen.alerts:
+            rule = self.rule_of(view.alert) if view.message is _UNSAID else None
+            if rule is not None:
+                view.message = message(view.alert, rule, external_url=self.external_url)
+        minutes = self._core.engine.history(chosen.apps)
+        for app in found.apps:
+            app.minutes = minutes.get((app.app, app.environment), [])
 
     def alerts(self) -> list[AlertView]:
         """Return the alerts that fire or are pending, and those that were posted and fire."""
@@ -209,7 +260,7 @@ class Views:
             rule=rule,
             ledger=self.ledger(Wanted(subject=alert.fingerprint), limit=50),
             deliveries=outbox.recent(core.connection, limit=20, fingerprint=alert.fingerprint),
-            minutes=core.engine.history().get(key, []),
+            minutes=core.engine.history({key}).get(key, []),
             holds_back=core.notifier.holds_back(alert.fingerprint),
             telling=telling_view(core.notifier, alert, self.present),
             source=source,
@@ -280,6 +331,10 @@ class Views:
     def _shown(self, alerts: Iterable[Alert]) -> list[AlertView]:
         return [self._view(alert, rule) for alert in alerts if (rule := self.rule_of(alert)) is not None]
 
+    def _standing(self, alerts: Iterable[Alert]) -> list[AlertView]:
+        """Return alerts without their words."""
+        return [self._as_view(alert, _UNSAID) for alert in alerts if self.rule_of(alert) is not None]
+
     def _view(self, alert: Alert, rule: Rule) -> AlertView:
         return self._as_view(alert, message(alert, rule, external_url=self.external_url))
 
@@ -320,18 +375,17 @@ class Views:
 
     def _apps(self) -> list[AppView]:
         engine = self._core.engine
-        recent = engine.recent()
         alerts = self._core.notifier.state.firing.values()
-        firing = [(a.labels.get("app", ""), a.labels.get("environment", "")) for a in alerts]
+        firing = Counter((a.labels.get("app", ""), a.labels.get("environment", "")) for a in alerts)
         apps = [
             AppView(
                 app=app,
                 environment=environment,
-                minutes=minutes,
-                calls=recent[app, environment][0],
-                failed=recent[app, environment][1],
-                firing=firing.count((app, environment)),
+                minutes=[],
+                calls=counts[0],
+                failed=counts[1],
+                firing=firing[app, environment],
             )
-            for (app, environment), minutes in engine.history().items()
+            for (app, environment), counts in engine.recent().items()
         ]
         return sorted(apps, key=lambda v: (-v.firing, -v.failed, v.app, v.environment))

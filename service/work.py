@@ -88,6 +88,7 @@ class Tally:
         duplicates: Events left out, as their id was known.
         client_dropped: Events that clients gave up before they were sent.
         commits: Transactions.
+        decided: Those of them that hold decisions.
         failures: Batches that could not be committed.
         refusing: Whether the last one could not.
         refused_at: When that was, by the clock that never jumps; -inf if the last one could be.
@@ -108,6 +109,7 @@ class Tally:
     duplicates: int = 0
     client_dropped: int = 0
     commits: int = 0
+    decided: int = 0
     failures: int = 0
     refusing: bool = False
     refused_at: float = float("-inf")

@@ -44,7 +44,7 @@ async def post_link(request: Request, token: str) -> Response:
     link = _read(request, token)
     if not isinstance(link, Link):
         return await _refused(link)
-    who = one_line((await read_form(request)).get("name", "")) or _WHOEVER
+    who = one_line((await read_form(request, proven=True)).get("name", "")) or _WHOEVER
     dispatch = request.app.state.service.dispatch
     acknowledge = partial(
         dispatch.acknowledge, link.fingerprint, by=who, episode=link.episode, actor=actor_of(request, None, via="link")

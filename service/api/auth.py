@@ -1,4 +1,4 @@
-"""Who may do what: keys as bearer tokens (or, for browsers, as the password of Basic), and same-origin writes.
+"""Who may do what: keys as bearer tokens or as the password of Basic, sessions on the pages, and same-origin writes.
 
 ≠ where keys come from.
 """
@@ -10,7 +10,7 @@ import binascii
 import math
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
 
@@ -18,7 +18,9 @@ from alerts.config import KeyConfig
 
 from ..audit import Actor
 from ..keys.in_force import Denied, Keys, Why
-from .problems import Problem, problem_response
+from .forms import read_form, wants_page
+from .problems import Problem, SeeOther, problem_response
+from .visit import Visit, present
 
 __all__ = ["Keys", "SameOrigin", "actor_of", "address_of", "admit", "admitted", "require", "wait"]
 
@@ -26,9 +28,12 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_SAYS_WHERE_FROM = (b"host", b"origin", b"sec-fetch-site")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _ALLOWED = {"ingest": {"ingest", "admin"}, "read": {"read", "admin"}, "admin": {"admin"}}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'}
+
+_READS = ("GET", "HEAD", "OPTIONS")
 
 _NEEDS_NO_HOST = ("/a/", "/static/", "/v1/pagerduty/")
 """What proves itself by a signature, or is no secret: a foreign page under a foreign name gets nothing out of it."""
@@ -54,6 +59,10 @@ def admit(keys: Keys, authorization: str, scope: str, *, address: str = "") -> K
         if fault.why is Why.GUESSING:
             raise wait(str(fault), fault.wait_s) from fault
         raise Problem(401, str(fault), headers=_CHALLENGE) from fault
+    return _let_in(keys, key, scope)
+
+
+def _let_in(keys: Keys, key: KeyConfig, scope: str) -> KeyConfig:
     if key.scope not in _ALLOWED[scope]:
         raise Problem(403, f"key {key.name!r}: its scope is {key.scope}: this needs {scope}")
     if wait_s := keys.request(key):
@@ -70,17 +79,60 @@ def wait(said: str, wait_s: float) -> Problem:
 def require(scope: str) -> Callable[[Request], Coroutine[Any, Any, KeyConfig | None]]:
     """Return a dependency that lets only keys of a scope pass, and returns the key."""
 
-    # In the event loop, where the limits are counted: it waits for nothing.
+    # In the event loop, where the limits are counted: it waits for nothing but for the rest of a form.
     async def check(request: Request) -> KeyConfig | None:
-        return admitted(request, scope)
+        try:
+            if request.method in _READS or (visit := _logged_in(request)) is None:
+                return admitted(request, scope)
+            key = _of_session(request, visit, scope)
+        except Problem as problem:
+            if problem.status == 401 and wants_page(request):
+                raise SeeOther(login_address(request)) from problem
+            raise
+        # A browser sends its cookie with whatever another site makes it post; our form's token it cannot make.
+        await read_form(request)
+        return key
 
     return check
 
 
 def admitted(request: Request, scope: str) -> KeyConfig | None:
-    """Return the key of a request that may do what needs a scope, as `admit` does."""
+    """Return the key of a request that may do what needs a scope, as `admit` does; a session may only look so."""
+    visit = _logged_in(request) if request.method in _READS else None
+    if visit is not None:
+        return _of_session(request, visit, scope)
     keys: Keys = request.app.state.keys
     return admit(keys, request.headers.get("authorization", ""), scope, address=address_of(request))
+
+
+def _logged_in(request: Request) -> Visit | None:
+    """Return the visit of somebody who has a session and needs one; a key that is sent comes first."""
+    visit = present()
+    asked = visit is not None and visit.session is not None and request.app.state.keys.needed
+    return visit if asked and not request.headers.get("authorization") else None
+
+
+def _of_session(request: Request, visit: Visit, scope: str) -> KeyConfig:
+    keys: Keys = request.app.state.keys
+    assert visit.session is not None
+    try:
+        key = keys.of_session(visit.session.key_sha256, address_of(request))
+    except Denied as fault:
+        visit.end_session()
+        raise Problem(401, str(fault), headers=_CHALLENGE) from fault
+    visit.known_as = key.name
+    return _let_in(keys, key, scope)
+
+
+def login_address(request: Request) -> str:
+    """Return where to log in, relative to the request, and to come back from; who posted comes back to the form."""
+    path, query = request.url.path, request.url.query
+    if request.method not in _READS:
+        came_from = urlsplit(request.headers.get("referer", ""))
+        path, query = (came_from.path, came_from.query) if came_from.netloc == request.url.netloc else ("/", "")
+    back = path.lstrip("/") + (f"?{query}" if query else "")
+    root = "../" * (request.url.path.count("/") - 1) or "./"
+    return f"{root}login?{urlencode({'next': back})}" if back else f"{root}login"
 
 
 def actor_of(request: Request, key: KeyConfig | None, *, via: str = "api") -> Actor:
@@ -124,12 +176,16 @@ class SameOrigin:
             await problem_response(problem)(scope, receive, send)
 
     def _problem(self, scope: Scope) -> Problem | None:
-        headers = {name: value for name, value in scope["headers"] if name in (b"host", b"origin")}
+        headers = {name: value for name, value in scope["headers"] if name in _SAYS_WHERE_FROM}
         host = headers.get(b"host", b"").decode("latin-1")
         own_proof = scope["path"].startswith(_NEEDS_NO_HOST)
         if not self._keys.needed and not own_proof and host and urlsplit(f"//{host}").hostname not in _LOCAL_NAMES:
             return Problem(403, f"Host: {host}: without keys only local names are answered: use 127.0.0.1, or set keys")
+        if scope["method"] in _READS:
+            return None
+        if headers.get(b"sec-fetch-site", b"") in (b"cross-site", b"same-site"):
+            return Problem(403, "Sec-Fetch-Site: another site may not post here")
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if scope["method"] not in ("GET", "HEAD", "OPTIONS") and origin and urlsplit(origin).netloc != host:
+        if origin and urlsplit(origin).netloc != host:
             return Problem(403, f"Origin: {origin}: another site may not post here")
         return None

@@ -1,4 +1,4 @@
-"""What every HTML page needs: an answer of the core in time, the page, a form's fields.
+"""What every HTML page needs: an answer of the core in time, and the page.
 
 ≠ which pages there are.
 """
@@ -6,10 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
-from urllib.parse import parse_qs
 
 from fastapi import Request, Response
 from fastapi.responses import HTMLResponse
@@ -17,11 +16,12 @@ from fastapi.responses import HTMLResponse
 from ..pages import gather
 from ..pages.render import HEADERS, render
 from .alerts import ask
-from .problems import Problem
+from .forms import MAX_NAME
+from .forms import read_form as read_form
+from .forms import wants_page as wants_page
+from .visit import FormField, present
 
 READS = ["GET", "HEAD"]
-MAX_FORM = 16_384
-MAX_NAME = 100
 NOBODY = "somebody"
 
 _PATIENCE_S = 5.0
@@ -44,10 +44,25 @@ async def ask_in_time(request: Request, function: Callable[[], Any]) -> Any:
         raise Busy from fault
 
 
-async def html(template: str, context: Callable[[], dict[str, Any]], *, status: int = 200, **more: Any) -> Response:
+def _frame() -> dict[str, Any]:
+    """Return what every page's template may use: the hidden field of forms, and who has logged in."""
+    visit = present()
+    if visit is None:
+        return {"csrf": "", "logged_in_as": ""}
+    return {"csrf": FormField(visit), "logged_in_as": visit.known_as if visit.session is not None else ""}
+
+
+async def html(
+    template: str,
+    context: Callable[[], dict[str, Any]],
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **more: Any,
+) -> Response:
     """Return a page; `context` is run, and the page made, beside the event loop, so that events go on arriving."""
-    text = await asyncio.to_thread(lambda: render(template, **context(), **more))
-    return HTMLResponse(text, status, headers=HEADERS)
+    text = await asyncio.to_thread(lambda: render(template, **(_frame() | context()), **more))
+    return HTMLResponse(text, status, headers=HEADERS | dict(headers or {}))
 
 
 async def said(
@@ -80,21 +95,6 @@ async def busy(*, root: str) -> Response:
         status=503,
         root=root,
     )
-
-
-async def read_form(request: Request) -> dict[str, str]:
-    """Return the fields of a posted form, the first of each name.
-
-    Raises:
-        Problem: It is larger than any form of ours.
-    """
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MAX_FORM:
-            raise Problem(413, f"form: over {MAX_FORM} bytes: a name of at most {MAX_NAME} characters, and few words")
-    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True)
-    return {name: values[0] for name, values in fields.items()}
 
 
 def one_line(text: str, *, most: int = MAX_NAME) -> str:

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, FastAPI, Request, Response
@@ -36,14 +37,20 @@ AdminKey = Annotated[KeyConfig | None, Depends(_admin_key)]
 async def get_now(request: Request, key: ReadKey) -> Response:
     """Answer the front page; `?all=1` shows every alert and app."""
     service = request.app.state.service
-    clock = service.clock()
+    clock, everything = service.clock(), "all" in request.query_params
+
+    choose = partial(now_page.chosen, everything=everything)
+
+    async def find() -> dict[str, Any]:
+        found = await ask_in_time(request, partial(gather.now, service.core, service.views, clock=clock, choose=choose))
+        return await asyncio.to_thread(now_page.context, found, clock=clock, everything=everything)
+
     try:
-        found = await ask_in_time(request, partial(gather.now, service.core, service.views, clock=clock))
+        context = await service.shared.ask(("now", everything, int(clock)), find)
     except Busy:
         return await busy(root="./")
-    context = partial(now_page.context, found, clock=clock, everything="all" in request.query_params)
     url = service.views.external_url.rstrip("/")
-    return await html("now.html", context, root="./", url=url, keyed=key is not None)
+    return await html("now.html", lambda: context, root="./", url=url, keyed=key is not None)
 
 
 @router.api_route("/ledger", methods=READS, dependencies=[Depends(_read_key)])

@@ -45,6 +45,18 @@ class Problem(Exception):
         self.more = dict(more or {})
 
 
+class SeeOther(Exception):
+    """What was asked for is elsewhere.
+
+    Attributes:
+        address: Relative to the request.
+    """
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 def problem_response(problem: Problem) -> JSONResponse:
     """Return the answer for a problem."""
     body = {

@@ -78,6 +78,7 @@ class Notes:
         with Transaction(self._core.connection):
             for note in notes:
                 note.write()
+        self._core.tally.commits += 1
         for note in notes:
             note.after()
 

@@ -204,6 +204,20 @@ class Keys:
         known.note(address, now)
         return known.key
 
+    def of_session(self, key_sha256: str, address: str = "") -> KeyConfig:
+        """Return the key that somebody logged in with.
+
+        Raises:
+            Denied: It is dead, or gone.
+        """
+        known = self._known.get(key_sha256)
+        if known is None:
+            raise self._deny(Why.UNKNOWN, "session: its key is gone: log in with another")
+        now = self._clock()
+        self._check_alive(known, now)
+        known.note(address, now)
+        return known.key
+
     def _check_alive(self, known: _Known, now: float) -> None:
         name = known.key.name
         if known.revoked:

@@ -5,6 +5,7 @@
     alert.py      one alert's page: evidence, request ids, who was told
     ledger.py     what was decided, told or not, and the questions one may ask of it
     chart.py      the last hour as the geometry of two charts
+    navigation.py the row of pages on top of each
     words.py      rules, blame and decisions in words
     format.py     times, durations, numbers; foreign text made harmless
     render.py     Jinja2, and the headers every page has

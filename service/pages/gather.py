@@ -7,6 +7,7 @@ Every function runs in the core's thread, and so must be short.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from alerts.conditions import ErrorRate
@@ -17,7 +18,7 @@ from alerts.silences import SilenceState
 from ..core import Core
 from ..storage.ledger import Wanted
 from ..storage.outbox import DeliveryRow
-from ..views import AlertPage, NowView, Views, inhibitor
+from ..views import AlertPage, Chosen, NowView, Views, inhibitor
 from .chart import THRESHOLD
 
 RECENT_S = 86_400.0
@@ -75,9 +76,9 @@ class One:
     holds_back: list[tuple[str, str]]
 
 
-def now(core: Core, views: Views, *, clock: float) -> Now:
+def now(core: Core, views: Views, *, clock: float, choose: Callable[[NowView], Chosen]) -> Now:
     """Return what the front page shows."""
-    view = views.now()
+    view = views.now(choose)
     return Now(
         view=view,
         troubles=_troubles(views, view.undelivered, clock),

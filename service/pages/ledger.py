@@ -64,6 +64,7 @@ def read(query: Mapping[str, str], *, now: float) -> Asked:
 def context(found: Ledger, asked: Asked, *, clock: float) -> dict[str, Any]:
     """Return what the template needs."""
     return {
+        "nav": "ledger",
         "now": clock,
         "firing": found.firing,
         "rows": found.rows,

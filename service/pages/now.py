@@ -10,7 +10,7 @@ from typing import Any
 
 from alerts.wording import where
 
-from ..views import AlertView, AppView
+from ..views import AlertView, AppView, Chosen, NowView
 from .chart import Chart, draw
 from .format import ago, count, percent, span
 from .gather import Now
@@ -86,9 +86,9 @@ def context(found: Now, *, clock: float, everything: bool) -> dict[str, Any]:
     view = found.view
     firing = sorted(view.firing, key=_urgency)
     groups, rest = grouped(firing)
-    lines = rest if everything else rest[:LINES]
-    shown = view.apps if everything else view.apps[:APPS]
+    lines, shown = (rest, view.apps) if everything else (rest[:LINES], view.apps[:APPS])
     return {
+        "nav": "now",
         "now": clock,
         "firing": len(firing),
         "verdict": verdict(found, clock),
@@ -105,6 +105,17 @@ def context(found: Now, *, clock: float, everything: bool) -> dict[str, Any]:
         "resolved": view.resolved,
         "first_event": not view.apps and not firing,
     }
+
+
+def chosen(view: NowView, *, everything: bool) -> Chosen:
+    """Return what is told in full: what a person may want to read of the first screens, and of the rest on demand."""
+    groups, rest = grouped(sorted(view.firing, key=_urgency))
+    lines, shown = (rest, view.apps) if everything else (rest[:LINES], view.apps[:APPS])
+    led = [one for group in groups for one in (group.lead, *group.beside)]
+    # Where nothing is heard the page says when the last call was, of whatever app.
+    apps = shown if any(app.calls for app in view.apps) else view.apps
+    keys = {(app.app, app.environment) for app in apps}
+    return Chosen(alerts=[*led, *lines], apps=keys | {g.key for g in groups if len(g.key) == 2})
 
 
 def _urgency(view: AlertView) -> tuple[bool, bool, bool, bool]:

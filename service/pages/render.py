@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from .. import reasons
 from . import format as fmt
-from . import words
+from . import navigation, words
 from .assets import load_assets, version_of
 
 ASSETS = load_assets()
@@ -55,7 +55,7 @@ def _environment() -> Environment:
     for named in (words.blame_words, words.decision_words, words.delivery_words, words.numbers):
         made.filters[named.__name__] = named
     made.filters |= {"reason": reasons.reason, "about": reasons.about}
-    made.globals["version"] = VERSION
+    made.globals |= {"version": VERSION, "pages": navigation.ENTRIES}
     return made
 
 

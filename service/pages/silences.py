@@ -159,6 +159,7 @@ def new_context(
     chosen = lengths(longest_s)
     wanted = draft.fields["for"] or USUAL
     return {
+        "nav": "silences",
         "now": clock,
         "firing": firing,
         "fields": draft.fields,
@@ -183,6 +184,7 @@ class Part:
 def context(found: Silences, *, clock: float, may: bool, known_as: str, problem: str = "") -> dict[str, Any]:
     """Return what the list's template needs."""
     return {
+        "nav": "silences",
         "now": clock,
         "firing": found.firing,
         "parts": [

@@ -78,6 +78,8 @@ def test_the_last_hour_is_there_by_the_minute() -> None:
 
     minute = NOON // 60 * 60
     assert engine.history() == {("default", ""): [(minute, 5, 5), (minute + 120, 2, 0)]}
+    assert engine.history({("default", "")}) == engine.history()
+    assert engine.history({("another", "")}) == {}
 
 
 def test_what_is_not_measured_is_decided_all_the_same() -> None:

@@ -1,17 +1,29 @@
-// Renews <main> every 5 s from the page's own address, and says so when it cannot.
-// Without this script the pages are the same, only still.
+// Renews <main> from the page's own address whenever the server says that something has changed, and says so when it
+// cannot. Without this script the pages are the same, only still.
 "use strict";
 (() => {
-  const EVERY_MS = 5000;
+  const SOON_MS = 500; // between two renewals, at least
+  const IDLE_MS = 15000; // "3 min ago" gets old without any news
+  const POLL_MS = 5000; // where nobody tells us of news
+  const RETRY_MS = 30000; // before news are asked for again that were refused
   const PATIENCE_MS = 4500;
   const live = document.getElementById("live");
   const spoken = document.getElementById("spoken");
+  const here = document.getElementById("main");
+  const from = here.dataset.live; // "": nobody tells this page of news
+
   let renewedAt = new Date();
+  let tookMs = 0;
+  let renewing = false;
+  let wanted = false;
+  let timer = 0;
+  let news = null;
+  let told = false; // whether news come
 
   const time = (at) => at.toISOString().slice(11, 19) + " UTC";
 
   function say(text, stale) {
-    live.textContent = text;
+    if (live.textContent !== text) live.textContent = text;
     document.documentElement.classList.toggle("stale", stale);
   }
 
@@ -36,7 +48,7 @@
     const focus = document.activeElement;
     const before = focus && main.contains(focus) ? focus : null;
     const fresh = document.adoptNode(page.getElementById("main"));
-    const open = [...main.querySelectorAll("details[open]")].map((e) => e.id);
+    const open = [...main.querySelectorAll("details[open]")].map((e) => e.id).filter(Boolean);
     main.replaceWith(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     refocus(fresh, before);
@@ -46,54 +58,82 @@
       document.title = page.title;
       spoken.textContent = page.title;
     }
-    dress();
+    document.dispatchEvent(new Event("renewed"));
   }
 
-  // Small comforts: the reader's own time on hover, and a button to copy what is long.
-  function dress() {
-    for (const t of document.querySelectorAll("main time[datetime]")) {
-      const at = new Date(t.dateTime);
-      if (!Number.isNaN(at.getTime())) t.title = at.toLocaleString() + " on this device";
-    }
-    if (!navigator.clipboard) return;
-    for (const code of document.querySelectorAll("main [data-copy]")) {
-      const button = document.createElement("button");
-      button.type = "button";
-      button.className = "copier";
-      button.textContent = "Copy";
-      button.setAttribute("aria-label", "Copy " + code.textContent.slice(0, 60));
-      button.addEventListener("click", async () => {
-        await navigator.clipboard.writeText(code.textContent);
-        button.textContent = "Copied";
-      });
-      code.after(button);
-    }
+  async function fetched() {
+    const began = performance.now();
+    const answer = await fetch(location.href, {
+      cache: "no-store",
+      headers: { Accept: "text/html" },
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    tookMs = performance.now() - began;
+    // The session is over: to the form, and from there back.
+    if (answer.redirected) location.assign(answer.url);
+    if (!answer.ok || answer.redirected || !page.getElementById("main")) throw new Error("status " + answer.status);
+    return page;
   }
 
   async function renew() {
+    renewing = true;
+    wanted = false;
     try {
-      const answer = await fetch(location.href, { cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!answer.ok || !page.getElementById("main")) throw new Error("status " + answer.status);
+      const page = await fetched();
       if (inUse(document.getElementById("main"))) {
         say("Paused while you type or select; last renewed " + time(renewedAt), false);
-        return;
+      } else {
+        replace(page);
+        renewedAt = new Date();
+        say(told ? "Live" : "Live, every " + POLL_MS / 1000 + " s", false);
       }
-      replace(page);
-      renewedAt = new Date();
-      say("Live, every 5 s", false);
     } catch (fault) {
       say("No answer since " + time(renewedAt) + ": what you see is old", true);
     }
+    renewing = false;
+    // A page that is slow to make is made less often.
+    plan(wanted ? Math.max(SOON_MS, 5 * tookMs) : told ? IDLE_MS : POLL_MS);
   }
 
-  async function go() {
-    await renew();
-    setTimeout(go, EVERY_MS);
+  function plan(inMs) {
+    clearTimeout(timer);
+    timer = setTimeout(renew, inMs);
+  }
+
+  function soon() {
+    if (renewing) wanted = true;
+    else plan(Math.max(0, SOON_MS - (new Date() - renewedAt)));
+  }
+
+  // Only a page that somebody sees holds a stream: a browser has few connections to one place.
+  function listen() {
+    news?.close();
+    news = null;
+    told = false;
+    if (document.hidden || !from || !window.EventSource) return;
+    const stream = (news = new EventSource(from));
+    stream.addEventListener("open", () => {
+      told = true;
+      soon();
+    });
+    stream.addEventListener("changed", soon);
+    stream.addEventListener("error", () => {
+      told = false;
+      soon();
+      // Else it tries again by itself.
+      if (stream.readyState === EventSource.CLOSED && news === stream) setTimeout(() => news === stream && listen(), RETRY_MS);
+    });
   }
 
   document.documentElement.classList.add("scripted");
-  say("Live, every 5 s", false);
-  dress();
-  setTimeout(go, EVERY_MS);
+  say("Live", false);
+  document.addEventListener("visibilitychange", () => {
+    listen();
+    if (!document.hidden) soon();
+  });
+  addEventListener("pagehide", () => news?.close());
+  addEventListener("pageshow", (event) => event.persisted && listen());
+  listen();
+  plan(POLL_MS);
 })();

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from alerts.config import KeyConfig
+from service.api.visit import FIELD
 from service.settings import hash_key
 from tests.support.running import Answer, Running
 
@@ -373,7 +374,10 @@ def test_what_comes_by_the_page_or_a_signal_says_so(tmp_path: Path) -> None:
     with Running(tmp_path, config="route: {receiver: r}\nreceivers: [{name: r, console_configs: [{}]}]\n") as claxon:
         claxon.post([EVENT | {"status": 401}])
         alert = claxon.get("/v1/alerts")["alerts"][0]["alert"]["fingerprint"]
-        claxon.request("POST", f"/alerts/{alert}/acknowledge", b"name=ada")
+        forms = claxon.service.forms
+        cookie = {"Cookie": f"{forms.cookie('form')}=a-browser"}
+        form = f"{FIELD}={forms.token('a-browser')}&name=ada".encode()
+        claxon.request("POST", f"/alerts/{alert}/acknowledge", form, cookie)
         link = claxon.service.acknowledge_url(alert, 1)
         claxon.request("POST", link.removeprefix(claxon.service.settings.url), b"name=eve")
 

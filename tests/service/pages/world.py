@@ -22,6 +22,7 @@ from alerts.labels import fingerprint
 from alerts.notification import Notification
 from alerts.received import Posted
 from service import clock
+from service.api.visit import FIELD, Forms
 from service.app import Service, create_app
 from service.config_file import load_config
 from service.settings import Settings
@@ -30,6 +31,25 @@ NOON = 1_790_000_000.0
 """2026-09-21 14:13:20 UTC: whole seconds into a minute, so that edges show."""
 
 MODEL = "claude-sonnet-5"
+
+
+class Visitor(httpx2.AsyncClient):
+    """Posts forms as a browser does that has opened the page: with its cookie, and the field that goes with it."""
+
+    def __init__(self, forms: Forms, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._forms = forms
+        self.cookies.set(forms.cookie("form"), "visitor", domain="127.0.0.1")
+
+    async def post(self, url: Any, *, data: Any = None, content: Any = None, **more: Any) -> Any:
+        """Post; what goes to a page gets the field."""
+        if str(url).startswith(("/alerts/", "/silences", "/rules", "/delivery")):
+            token = self._forms.token("visitor")
+            if content is None:
+                data = {FIELD: token} | (data or {})
+            else:
+                content = f"{FIELD}={token}&".encode() + content
+        return await super().post(url, data=data, content=content, **more)
 
 
 class World:
@@ -120,7 +140,7 @@ async def claxon(
     transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1:5290") as client,
+        Visitor(service.forms, transport=transport, base_url="http://127.0.0.1:5290") as client,
     ):
         world = World(service, client, wound)
         await world.evaluate()

@@ -1,0 +1,33 @@
+"""The pages that every page leads to, in the order of the row on top.
+
+≠ what they show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One page.
+
+    Attributes:
+        name: What a page says as `nav` in its context, to be marked as the present one.
+        path: Below the root.
+        title: In the row.
+        letter: After "g", it leads there.
+    """
+
+    name: str
+    path: str
+    title: str
+    letter: str
+
+
+ENTRIES = (
+    Entry(name="now", path="", title="Now", letter="n"),
+    # Here, in this order: history h, rules r, budgets b, delivery d, explorer e.
+    Entry(name="ledger", path="ledger", title="Ledger", letter="l"),
+    Entry(name="silences", path="silences", title="Silences", letter="s"),
+)
