@@ -36,6 +36,7 @@ from .api import loki as loki_api
 from .api import otlp as otlp_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
+from .api import pages_delivery as pages_delivery_api
 from .api import previews as previews_api
 from .api import rejects as rejects_api
 from .api import silences_page as silences_api
@@ -418,6 +419,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         status_api,
         page_api,
         by_labels_api,
+        pages_delivery_api,
         link_api,
         login_api,
         live_api,

@@ -4,6 +4,9 @@
     now.py        the front page: what is said of all alerts and apps together
     alert.py      one alert's page: evidence, request ids, who was told
     ledger.py     what was decided, told or not, and the questions one may ask of it
+    explorer.py   failures by filter
+    tally.py      failures counted by what they have in common
+    axis.py       a stretch of time to draw over
     chart.py      the last hour as the geometry of two charts
     navigation.py the row of pages on top of each
     words.py      rules, blame and decisions in words

@@ -53,8 +53,23 @@ class Searcher:
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._idle: list[sqlite3.Connection] = []
 
-    async def ask(self, wanted: Wanted, *, limit: int, after: Cursor | None = None) -> Answer:
-        """Return what is found within `AT_MOST_S`.
+    async def ask(
+        self,
+        wanted: Wanted,
+        *,
+        limit: int,
+        after: Cursor | None = None,
+        at_most_s: float = AT_MOST_S,
+        patience_s: float | None = None,
+    ) -> Answer:
+        """Return what is found within `at_most_s`.
+
+        Args:
+            wanted: Which events.
+            limit: How many at most.
+            after: Where the page before ended.
+            at_most_s: After so long it says how far it came.
+            patience_s: How long to wait for a turn; None is as long as anybody.
 
         Raises:
             Busy: Others search.
@@ -62,27 +77,29 @@ class Searcher:
             StorageError: The same.
         """
         try:
-            await asyncio.wait_for(self._turns.acquire(), self._patience_s)
+            await asyncio.wait_for(self._turns.acquire(), self._patience_s if patience_s is None else patience_s)
         except TimeoutError as fault:
             raise Busy from fault
         try:
             # Shielded: who asked may hang up, and the connection is in use until the search has ended.
-            return await asyncio.shield(self._in_a_thread(wanted, limit, after))
+            return await asyncio.shield(self._in_a_thread(wanted, limit, after, at_most_s))
         finally:
             self._turns.release()
 
-    def _in_a_thread(self, wanted: Wanted, limit: int, after: Cursor | None) -> asyncio.Future[Answer]:
-        return asyncio.get_running_loop().run_in_executor(None, self._search, wanted, limit, after)
+    def _in_a_thread(
+        self, wanted: Wanted, limit: int, after: Cursor | None, at_most_s: float
+    ) -> asyncio.Future[Answer]:
+        return asyncio.get_running_loop().run_in_executor(None, self._search, wanted, limit, after, at_most_s)
 
-    def _search(self, wanted: Wanted, limit: int, after: Cursor | None) -> Answer:
+    def _search(self, wanted: Wanted, limit: int, after: Cursor | None, at_most_s: float) -> Answer:
         try:
             connection = self._idle.pop()
         except IndexError:
             connection = self._open_reader()
             connection.execute(_CACHE)
-        end = self._steady() + AT_MOST_S
+        end = self._steady() + at_most_s
         try:
-            with ReadTransaction(connection, at_most_s=2 * AT_MOST_S):
+            with ReadTransaction(connection, at_most_s=2 * max(at_most_s, 1.0)):
                 answer = search(connection, wanted, limit=limit, after=after, over=lambda: self._steady() > end)
         except BaseException:
             connection.close()
