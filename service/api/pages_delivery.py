@@ -1,4 +1,4 @@
-"""The pages behind an alert: GET /explorer, failures by filter.
+"""The pages behind an alert: GET /delivery, what was sent, and /explorer, failures by filter.
 
 ≠ how failures are found, HTML.
 """
@@ -8,10 +8,12 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
+from .. import delivery_views
+from ..pages import delivery as delivery_page
 from ..pages import explorer as explorer_page
 from ..pages import gather
 from ..pages.explorer import Asked, Seen
@@ -20,6 +22,7 @@ from ..search.behind import narrowed
 from ..search.looking import Answer
 from ..search.scanning import UnreadableRow
 from ..search.wanted import Wanted
+from ..shown_places import places
 from ..storage.database import StorageError
 from .auth import require
 from .html import READS, Busy, ask_in_time, busy, html
@@ -36,6 +39,30 @@ LOOK_IN_LOG_S = 1.5
 """How long it looks for what has none."""
 
 _TURN_S = 1.0
+
+
+@router.api_route("/delivery", methods=READS, dependencies=[Depends(require("read"))])
+async def get_delivery(request: Request) -> Response:
+    """Answer the outbox as the form of the page asks; what cannot be understood is said, and left out."""
+    service: Service = request.app.state.service
+    clock = service.clock()
+
+    def look() -> tuple[delivery_page.Asked, delivery_views.Outbox]:
+        targets = delivery_views.known_targets(service.core, service.deliverer)
+        asked = delivery_page.read(request.query_params, targets=targets)
+        return asked, delivery_views.look(service.core, service.deliverer, asked.sought, limit=delivery_page.ROWS)
+
+    try:
+        asked, found = await ask_in_time(request, look)
+    except Busy:
+        return await busy(root="./")
+    loaded = service.configuration.loaded
+
+    def context() -> dict[str, Any]:
+        shown = places(loaded.config, loaded.written)
+        return delivery_page.context(found, asked, places=shown, clock=clock)
+
+    return await html("delivery.html", context, root="./")
 
 
 @router.api_route("/explorer", methods=READS, dependencies=[Depends(require("read"))])

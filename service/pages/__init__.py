@@ -4,6 +4,7 @@
     now.py        the front page: what is said of all alerts and apps together
     alert.py      one alert's page: evidence, request ids, who was told
     ledger.py     what was decided, told or not, and the questions one may ask of it
+    delivery.py   what waits, what was sent, and how that went
     explorer.py   failures by filter
     tally.py      failures counted by what they have in common
     axis.py       a stretch of time to draw over
