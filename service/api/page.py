@@ -22,6 +22,7 @@ from ..pages import now as now_page
 from ..pages.dashboard import dashboard_of
 from ..pages.render import ASSETS, HEADERS, VERSION
 from .auth import actor_of, require
+from .behind_alert import failures_behind
 from .html import NOBODY, READS, Busy, ask_in_time, busy, html, one_line, read_form, unknown
 from .problems import Problem
 
@@ -77,8 +78,9 @@ async def get_alert(request: Request, fingerprint: str, key: ReadKey) -> Respons
             return await unknown(request, fingerprint, root="../")
     except Busy:
         return await busy(root="../")
-    may = key is None or key.scope == "admin"
-    context = partial(alert_page.context, found, clock=service.clock(), may_acknowledge=may)
+    may, clock = key is None or key.scope == "admin", service.clock()
+    behind = await failures_behind(service, found.page, clock=clock)
+    context = partial(alert_page.context, found, clock=clock, may_acknowledge=may, behind=behind)
     dashboard = dashboard_of(service.views.grafana_url, found.page.current.alert)
     return await html(
         "alert.html", context, root="../", dashboard=dashboard, known_as=key.name if key is not None else ""

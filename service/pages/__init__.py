@@ -3,6 +3,8 @@
     gather.py     asks the core for all that one page shows, in one go
     now.py        the front page: what is said of all alerts and apps together
     alert.py      one alert's page: evidence, request ids, who was told
+    around.py     the time around its firing as the geometry of a chart
+    measure.py    what of a rule's numbers can be drawn
     ledger.py     what was decided, told or not, and the questions one may ask of it
     delivery.py   what waits, what was sent, and how that went
     explorer.py   failures by filter
