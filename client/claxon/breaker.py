@@ -22,10 +22,9 @@ from .counting import count
 from .errors import CircuitOpen, request_of
 from .event import Circuit as State
 from .marking import mark
-from .outcome import Outcome, http_of, outcome_of, outcome_of_error
+from .outcome import outcome_of_error, outcome_of_read, read_body, read_body_async
 from .steering import app_of, is_call_for_answer, model_of, noted, steering, unsent
-from .streaming import break_again
-from .taxonomy import Category, classify
+from .taxonomy import Category
 
 if TYPE_CHECKING:
     from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext
@@ -127,7 +126,7 @@ class CircuitBreaker(Middleware):
             leave = self._ask(call, request, call_next)
             try:
                 result = call_next(request)
-                read_error(result)
+                read_body(result)
             except Exception as error:
                 self._judge(leave, call, error)
                 raise
@@ -145,7 +144,7 @@ class CircuitBreaker(Middleware):
             leave = self._ask(call, request, call_next)
             try:
                 result = await call_next(request)
-                await read_error_async(result)
+                await read_body_async(result)
             except Exception as error:
                 self._judge(leave, call, error)
                 raise
@@ -202,7 +201,7 @@ class CircuitBreaker(Middleware):
         try:
             circuit, given = leave
             call.circuit = None  # taken, unless nothing was sent
-            outcome = _outcome(became)
+            outcome = outcome_of_error(became) if isinstance(became, Exception) else outcome_of_read(became)
             verdict = verdict_of(outcome, counted=self._counted)
             if verdict is Verdict.NOTHING:
                 give_back(given)
@@ -228,37 +227,6 @@ class CircuitBreaker(Middleware):
                     del kept[min(kept, key=lambda each: (kept[each].state is not State.CLOSED, kept[each].used))]
                 circuit = self._circuits[key] = Circuit(self.terms, now=self._clock(), chance=self._random)
             return circuit
-
-
-def read_error(result: object) -> None:
-    """Read the body of a refusal; where that fails, it fails again when the SDK reads it."""
-    response = http_of(result)
-    if response is not None and not response.is_success and not response.is_closed:
-        try:
-            response.read()
-        except Exception as error:  # noqa: BLE001 - the SDK meets it again
-            break_again(response, error)
-
-
-async def read_error_async(result: object) -> None:
-    """As `read_error`, for the async client."""
-    response = http_of(result)
-    if response is not None and not response.is_success and not response.is_closed:
-        try:
-            await response.aread()
-        except Exception as error:  # noqa: BLE001 - as above
-            break_again(response, error)
-
-
-def _outcome(became: object) -> Outcome:
-    if isinstance(became, Exception):
-        return outcome_of_error(became)
-    response = http_of(became)
-    if response is not None and not response.is_success and not response.is_closed:
-        # Its body broke off, so the status is all there is.
-        status = response.status_code
-        return Outcome(category=classify(None, None, status), status=status, error_type=str(status))
-    return outcome_of(became)
 
 
 def _cancelled(leave: Leave | None) -> None:

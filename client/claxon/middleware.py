@@ -30,7 +30,7 @@ from .retry import retry_after_s, retryable_error, retryable_response
 from .scanners import Scanner, read_answer
 from .state import STATE, emit
 from .steering import hold, release
-from .streaming import AsyncTee, Ending, SyncTee, break_again, scanner_for
+from .streaming import AsyncTee, Ending, SyncTee, read_failed, read_failed_async, scanner_for
 
 if TYPE_CHECKING:
     from anthropic import APIRequest, APIResponse, AsyncAPIResponse, AsyncCallNext, CallNext
@@ -61,8 +61,8 @@ class ClaxonMiddleware(Middleware):
         try:
             http = _http_response(response)
             if http is not None:
-                if http.status_code >= 300 and not http.is_closed:
-                    _read(http)
+                if http.status_code >= 300:
+                    read_failed(http)
                 _answered(attempt, request, http, SyncTee)
         except Exception as fault:  # noqa: BLE001 - the app gets its answer
             guard.fault("middleware", fault)
@@ -81,8 +81,8 @@ class ClaxonMiddleware(Middleware):
         try:
             http = _http_response(response)
             if http is not None:
-                if http.status_code >= 300 and not http.is_closed:
-                    await _aread(http)
+                if http.status_code >= 300:
+                    await read_failed_async(http)
                 _answered(attempt, request, http, AsyncTee)
         except Exception as fault:  # noqa: BLE001 - as above
             guard.fault("middleware", fault)
@@ -93,20 +93,6 @@ def _http_response(response: object) -> httpx2.Response | None:
     """Return the HTTP answer; None where an inner middleware made up a value of its own."""
     found = getattr(response, "http_response", response)
     return found if isinstance(found, httpx2.Response) else None
-
-
-def _read(response: httpx2.Response) -> None:
-    try:
-        response.read()
-    except Exception as error:  # noqa: BLE001 - the SDK meets it again, if it reads
-        break_again(response, error)
-
-
-async def _aread(response: httpx2.Response) -> None:
-    try:
-        await response.aread()
-    except Exception as error:  # noqa: BLE001 - as above
-        break_again(response, error)
 
 
 def _begin(request: APIRequest, call_next: object) -> Attempt | None:

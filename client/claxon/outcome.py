@@ -9,8 +9,9 @@ import httpx2
 from anthropic import APIStatusError
 
 from .errors import CallParked, CircuitOpen
-from .failures import read_error_body, type_of_exception
+from .failures import NO_FAILURE, read_error_body, type_of_exception
 from .retry import retry_after_s
+from .streaming import read_failed, read_failed_async
 from .taxonomy import KINDS, Category, classify
 
 NEVER = frozenset({Category.AUTHENTICATION, Category.ACCOUNT, Category.PERMISSION, Category.INVALID_REQUEST})
@@ -65,21 +66,37 @@ def http_of(result: object) -> httpx2.Response | None:
 
 def outcome_of(result: Any) -> Outcome:
     """Return how a sync exchange ended; reads the body of an error, which the SDK then finds read."""
-    response = http_of(result)
-    if response is None or response.is_success:
-        return _success(response)
-    if not response.is_closed:
-        response.read()
-    return _failure(response)
+    read_body(result)
+    return outcome_of_read(result)
 
 
 async def outcome_of_async(result: Any) -> Outcome:
     """As `outcome_of`, for the async client."""
+    await read_body_async(result)
+    return outcome_of_read(result)
+
+
+def read_body(result: object) -> None:
+    """Read the body of a failed answer; one that breaks off hides no status, and breaks off for the SDK again."""
     response = http_of(result)
-    if response is None or response.is_success:
-        return _success(response)
-    if not response.is_closed:
-        await response.aread()
+    if response is not None and not response.is_success:
+        read_failed(response)
+
+
+async def read_body_async(result: object) -> None:
+    """As `read_body`, for the async client."""
+    response = http_of(result)
+    if response is not None and not response.is_success:
+        await read_failed_async(response)
+
+
+def outcome_of_read(result: object) -> Outcome:
+    """Return how an exchange ended whose error was read, as far as it could be."""
+    response = http_of(result)
+    if response is None:
+        return SUCCESS
+    if response.is_success:
+        return Outcome(category=Category.OK, status=response.status_code, headers=response.headers)
     return _failure(response)
 
 
@@ -94,15 +111,10 @@ def outcome_of_error(error: Exception) -> Outcome:
     return Outcome(category=classify(None, name, None), error_type=name, error=error)
 
 
-def _success(response: httpx2.Response | None) -> Outcome:
-    if response is None:
-        return SUCCESS
-    return Outcome(category=Category.OK, status=response.status_code, headers=response.headers)
-
-
 def _failure(response: httpx2.Response) -> Outcome:
-    said = read_error_body(response.content) if response.is_closed or response.is_stream_consumed else None
-    kind, code = (said.type, said.code) if said is not None else (None, None)
+    # Where its body broke off, the status is all there is.
+    said = read_error_body(response.content) if response.is_closed else NO_FAILURE
+    kind, code = said.type, said.code
     should = response.headers.get("x-should-retry")
     return Outcome(
         category=classify(code, kind, response.status_code),

@@ -160,6 +160,24 @@ class BrokenBody(httpx2.SyncByteStream, httpx2.AsyncByteStream):
         """Nothing is open."""
 
 
+def read_failed(response: httpx2.Response) -> None:
+    """Read the body of a failed answer, which the SDK then finds read; one that breaks off breaks off for it, too."""
+    if not response.is_closed:
+        try:
+            response.read()
+        except Exception as error:  # noqa: BLE001 - the SDK meets it again, if it reads
+            break_again(response, error)
+
+
+async def read_failed_async(response: httpx2.Response) -> None:
+    """As `read_failed`, for the async client."""
+    if not response.is_closed:
+        try:
+            await response.aread()
+        except Exception as error:  # noqa: BLE001 - as above
+            break_again(response, error)
+
+
 def break_again(response: httpx2.Response, error: Exception) -> None:
     """Make reading `response` fail with `error`, as it just did."""
     response.stream = BrokenBody(error)
