@@ -56,6 +56,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
         held: The failed attempt of which they have yet to say whether it was the last.
         policy_retries: How often a retry policy tries again, at most; None leaves it to the SDK's loop.
         sdk_retries: Which retry of the SDK's own loop this is.
+        first_model: The model that the app asked.
         hop_from: The model that failed before this one was asked.
         throttled_ms: How long the next attempt was held back; taken by it.
         circuit: What the next attempt says of its breaker; taken by it.
@@ -79,6 +80,7 @@ class Call(msgspec.Struct, kw_only=True, gc=False):
     held: Any = None
     policy_retries: int | None = None
     sdk_retries: int = 0
+    first_model: str = NO_MODEL
     hop_from: str | None = None
     throttled_ms: float | None = None
     circuit: str | None = None

@@ -111,10 +111,7 @@ def _begin(request: APIRequest, call_next: object) -> Attempt | None:
                 attempt.model = model
             if isinstance(tokens, int) and tokens >= 0:
                 attempt.tokens = tokens
-        if call.model != attempt.model and (call.attempts == attempt.number or (call.depth and call.attempts)):
-            # Again with another model: a fallback middleware's hop.
-            call.hop_from = call.model
-        attempt.fallback_from = call.hop_from
+        attempt.fallback_from = _hop(attempt, call)
         call.attempts, call.pending = attempt.number, False
         call.model, call.path, call.tokens = attempt.model, attempt.path, attempt.tokens
         # Asking OpenTelemetry costs more than all of the rest of this function.
@@ -123,6 +120,18 @@ def _begin(request: APIRequest, call_next: object) -> Attempt | None:
     except Exception as fault:  # noqa: BLE001 - the call goes on unobserved
         guard.fault("middleware", fault)
         return None
+
+
+def _hop(attempt: Attempt, call: Call) -> str | None:
+    """Return the model that failed before this one was asked; None for the one that the app asked."""
+    if not call.attempts:
+        call.first_model = attempt.model
+    elif attempt.model == call.first_model:
+        call.hop_from = None
+    elif attempt.model != call.model and (call.depth or call.attempts == attempt.number):
+        # Again with another model: a fallback middleware's hop.
+        call.hop_from = call.model
+    return call.hop_from
 
 
 def _join(attempt: Attempt, call: Call) -> None:

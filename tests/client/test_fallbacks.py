@@ -169,13 +169,14 @@ async def test_a_retry_policy_inside_ends_before_another_model_is_asked(
 
 
 @BOTH
-async def test_a_retry_policy_outside_tries_the_whole_chain_again(kind: str, api: Api) -> None:
+async def test_a_retry_policy_outside_tries_the_whole_chain_again(kind: str, api: Api, events: list[Event]) -> None:
     api.steps = {FIRST: "529", SECOND: "529"}
     async with client_of(kind, api, [quick(most_attempts=2), Fallbacks(SECOND)]) as client:
         error = await ask(client)
 
     assert isinstance(error, anthropic.OverloadedError)
     assert api.asked == [FIRST, SECOND, FIRST, SECOND]
+    assert [event.fallback_from for event in events] == [None, FIRST, None, FIRST]
 
 
 @BOTH
