@@ -54,14 +54,15 @@ def emit(attempt: Attempt, *, mark: bool = True) -> None:
     try:
         if attempt.error_type is not None or attempt.status != 200:
             attempt.failed = needs_somebody(attempt.error_type, attempt.error_code, attempt.status)
-        if attempt.exhausted and attempt.digest is not None and not is_deferred(attempt.call.tags):
-            noticed(attempt.digest, attempts=attempt.number)
         if mark and attempt.span is not None and STATE.settings.otel:
             otel.mark_span(attempt)
         if STATE.captures:
             _capture(attempt)
         elif STATE.shipper is not None:
             STATE.shipper.put(attempt)
+        # The last, so that a fault in it costs no event.
+        if attempt.exhausted and attempt.digest is not None and not is_deferred(attempt.call.tags):
+            noticed(attempt.digest, attempts=attempt.number)
     except Exception as error:  # noqa: BLE001 - our fault must not become the app's
         guard.fault("emit", error)
 
