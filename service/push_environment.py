@@ -41,12 +41,13 @@ def push_from_environment(environment: Mapping[str, str]) -> PushSettings | None
     if "otlp" not in exporters and (exporters or name == BASE):
         return None
     if not said[name].startswith(("http://", "https://")):
-        raise SettingsError(f"{name}: {said[name]}: write a URL that begins with http:// or https://")
+        # Not even this one is shown: a URL may hold a password.
+        raise SettingsError(f"{name}: not a web address: write a URL that begins with http:// or https://")
     _check_protocol(said)
     if (wanted := said.get(TEMPORALITY, "cumulative").lower()) != "cumulative":
         raise SettingsError(f"{TEMPORALITY}: {wanted}: Claxon's counters are cumulative; leave it out")
     if not _is_installed():
-        raise SettingsError(f"{name}: {said[name]}: needs OpenTelemetry's exporter: install claxon-server[otlp]")
+        raise SettingsError(f"{name}: is set: needs OpenTelemetry's exporter: install claxon-server[otlp]")
     return PushSettings(interval_s=_interval(said), exponential=_form(said))
 
 

@@ -12,7 +12,7 @@ from service.metrics import push as pushing
 from service.metrics.catalog import METRICS
 from service.metrics.otlp_form import unit_of
 from service.metrics.push import Push
-from service.push_environment import push_from_environment
+from service.push_environment import ENDPOINT, push_from_environment
 from service.settings import PushSettings, SettingsError
 from tests.service.metrics.test_metrics import Bench
 from tests.support.collector import Collector, collecting
@@ -55,7 +55,6 @@ def test_what_the_environment_says_is_what_is_done() -> None:
 @pytest.mark.parametrize(
     ("name", "value", "remedy"),
     [
-        ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "collector:4317", "write a URL that begins with http"),
         ("OTEL_EXPORTER_OTLP_METRICS_PROTOCOL", "grpc", "set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", "set OTEL_EXPORTER_OTLP_METRICS_PROTOCOL=http/protobuf"),
         ("OTEL_METRIC_EXPORT_INTERVAL", "15s", "write milliseconds, from 1000"),
@@ -67,6 +66,12 @@ def test_what_the_environment_says_is_what_is_done() -> None:
 def test_what_cannot_be_done_is_refused_with_a_remedy(name: str, value: str, remedy: str) -> None:
     with pytest.raises(SettingsError, match=f"^{name}: {value}: .*{remedy}"):
         push_from_environment(METRICS_URL | {name: value})
+
+
+def test_an_endpoint_that_is_refused_is_not_shown_for_it_may_hold_a_password() -> None:
+    with pytest.raises(SettingsError, match=f"^{ENDPOINT}: .*: write a URL that begins with http") as refused:
+        push_from_environment({ENDPOINT: "ftp://me:hunter2@collector"})
+    assert "hunter2" not in str(refused.value)
 
 
 # ── what ──────────────────────────────────────────────────────────────────────
