@@ -71,6 +71,19 @@ def test_what_somebody_types_is_not_taken_away(browser: Browser, claxon: Claxon)
         expect(name).to_be_focused()
 
 
+def test_what_somebody_typed_outlives_a_renewal(browser: Browser, claxon: Claxon) -> None:
+    claxon.post(rejected("typed"))
+    with opened(browser, claxon.url) as page:
+        page.goto(alert_url(page, "typed"))
+        name = page.get_by_label("Your name")
+        name.fill("Ada")
+        page.locator("#main").evaluate("main => { main.dataset.old = 'yes'; document.activeElement.blur(); }")
+
+        claxon.post(rejected("typed"))
+        expect(page.locator("#main[data-old]")).to_have_count(0, timeout=SETTLED_MS)
+        expect(name).to_have_value("Ada")
+
+
 def test_without_javascript_everything_can_be_read_and_acknowledged(browser: Browser, claxon: Claxon) -> None:
     claxon.post(rejected("plain"))
     with opened(browser, claxon.url, script=False) as page:

@@ -33,7 +33,24 @@
     const selection = document.getSelection();
     const typing = focus && main.contains(focus) && focus.matches("input, select, textarea");
     const selecting = selection && !selection.isCollapsed && main.contains(selection.anchorNode);
-    return typing || selecting;
+    return typing || selecting || main.querySelector(":active"); // a press that has not been let go
+  }
+
+  const given = (field) =>
+    field.options ? ([...field.options].find((e) => e.defaultSelected) ?? field.options[0])?.value : field.defaultValue;
+
+  // What was written or chosen in a form and not yet sent, by its place.
+  function written(main) {
+    const fields = [...main.querySelectorAll("form[action] :is(input, select, textarea)")];
+    return fields.filter((e) => e.value !== given(e)).map((e) => [e.form.getAttribute("action"), e.name, e.value]);
+  }
+
+  function rewrite(main, kept) {
+    for (const form of main.querySelectorAll("form[action]"))
+      for (const [action, name, value] of kept) {
+        const field = form.getAttribute("action") === action && form.elements.namedItem(name);
+        if (field) field.value = value;
+      }
   }
 
   function refocus(main, before) {
@@ -49,6 +66,7 @@
     const before = focus && main.contains(focus) ? focus : null;
     const fresh = document.adoptNode(page.getElementById("main"));
     const open = [...main.querySelectorAll("details[open]")].map((e) => e.id).filter(Boolean);
+    rewrite(fresh, written(main));
     main.replaceWith(fresh);
     for (const id of open) document.getElementById(id)?.setAttribute("open", "");
     refocus(fresh, before);
