@@ -37,6 +37,7 @@ from .api import otlp as otlp_api
 from .api import page as page_api
 from .api import pagerduty as pagerduty_api
 from .api import pages_delivery as pages_delivery_api
+from .api import pages_rules as pages_rules_api
 from .api import previews as previews_api
 from .api import rejects as rejects_api
 from .api import silences_page as silences_api
@@ -67,6 +68,7 @@ from .live import Live
 from .metrics import Metrics
 from .metrics.push import Push
 from .pagerduty_sync import PagerDutySync
+from .readers import Readers
 from .reject_log import RejectLog
 from .rejects import Rejects
 from .reloading import Configuration, ReloadError
@@ -172,6 +174,7 @@ class Service:
         self.rejects = Rejects(clock=self.clock)
         self.reject_log = RejectLog(self.core, self.rejects, self.intake, clock=self.clock)
         self.searcher = Searcher(lambda: open_reader(settings.data), steady=clock.monotonic)
+        self.readers = Readers(lambda: open_reader(settings.data))
         self.indexer = Indexer(self.core, lambda: open_reader(settings.data))
         self.scheduler = Scheduler()
         self.configuration = Configuration(
@@ -332,6 +335,7 @@ class Service:
         await asyncio.to_thread(self.retention.stop)
         await asyncio.to_thread(self.indexer.stop)
         self.searcher.close()
+        self.readers.close()
         await self.deliverer.stop()
         self.core.submit(self._note_uses)
         await asyncio.to_thread(self.core.stop)
@@ -420,6 +424,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         page_api,
         by_labels_api,
         pages_delivery_api,
+        pages_rules_api,
         link_api,
         login_api,
         live_api,

@@ -347,6 +347,10 @@ class Views:
             if self._is_posted(name) and (name in state.firing) == firing
         ]
 
+    def posted(self) -> list[AlertView]:
+        """Return the alerts that were posted, those that fire and those that are over."""
+        return [*self._posted(firing=True), *self._posted(firing=False)]
+
     def _is_posted(self, name: str) -> bool:
         """Whether an alert is known from a post alone."""
         return self._core.engine.find(name) is None

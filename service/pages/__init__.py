@@ -5,6 +5,8 @@
     alert.py      one alert's page: evidence, request ids, who was told
     around.py     the time around its firing as the geometry of a chart
     measure.py    what of a rule's numbers can be drawn
+    history.py    what fired and how it ended, and the questions one may ask of it
+    week.py       the last 7 days as strips, one an app
     ledger.py     what was decided, told or not, and the questions one may ask of it
     delivery.py   what waits, what was sent, and how that went
     explorer.py   failures by filter

@@ -27,7 +27,8 @@ class Entry:
 
 ENTRIES = (
     Entry(name="now", path="", title="Now", letter="n"),
-    # Here, in this order: history h, rules r, budgets b.
+    Entry(name="history", path="history", title="History", letter="h"),
+    # Here, in this order: rules r, budgets b.
     Entry(name="delivery", path="delivery", title="Delivery", letter="d"),
     Entry(name="explorer", path="explorer", title="Explorer", letter="e"),
     Entry(name="ledger", path="ledger", title="Ledger", letter="l"),
