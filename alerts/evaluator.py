@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Collection, Iterable
+from itertools import islice
 from math import floor, inf
 
 import msgspec
@@ -183,6 +184,32 @@ class Engine:
         self._counting.catch_up(watched.source)
         holds, value = evaluate(watched.rule, watched.watch, watched.source.series, self._agenda.second)
         return alert if holds is None else msgspec.structs.replace(alert, value=value)
+
+    def watching(self) -> dict[str, int]:
+        """Return how many keys each rule watches, by its id; of Claxon's own those of which it ever said something."""
+        series, watches = self._state.series, self._state.watches
+        return {
+            name: len((watches.get(name) if isinstance(rule.condition, Own) else series.get(meter_of(rule))) or ())
+            for name, rule in self.rules.items()
+        }
+
+    def measures(self, rule: Rule, *, most: int) -> dict[Key, Value]:
+        """Return what a rule's condition measures now, of the first so many keys with trouble, firing ones too."""
+        self._counting.count_failures()
+        watches = islice(self._state.watches.get(rule.id, {}), most)
+        return {key: value for key in watches if (value := self._measured(self._keys.find(rule.id, key)))}
+
+    def _measured(self, watched: Watched) -> Value:
+        watch, rule = watched.watch, watched.rule
+        if isinstance(rule.condition, Consecutive):
+            assert watch.streak is not None
+            # To evaluate a run is to move it on.
+            return {"streak": float(watch.streak.present), "count": float(rule.condition.count)}
+        self._counting.catch_up(watched.source)
+        try:
+            return evaluate(rule, watch, watched.source.series, self._agenda.second)[1]
+        except Exception:  # noqa: BLE001 — it is told of where it is evaluated
+            return {}
 
     def counts(self, rule: Rule) -> dict[Key, dict[int, list[int]]]:
         """Return the columns of each window that a rule reads, by key."""

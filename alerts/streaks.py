@@ -94,6 +94,11 @@ class Streak(msgspec.Struct):
         """How many failures may be one run, at most."""
         return len(self.waiting) + len(self.run)
 
+    @property
+    def present(self) -> int:
+        """Different calls that failed since the newest success, as far as successes have settled."""
+        return _calls([f for f in (*self.run, *self.waiting) if f.at >= self.boundary])
+
     def next_ready(self) -> int | None:
         """Return the next instant at which something counts or settles."""
         instants = [f.ready for f in self.waiting]

@@ -84,6 +84,7 @@ from .storage.database import open_or_set_aside, open_reader
 from .storage.remembered import own_secret
 from .storage.wal import WalWatch
 from .tls import Certificate
+from .trial import Trials
 from .views import Views
 from .watch import failing as failing_watch
 from .watch import ways
@@ -175,6 +176,7 @@ class Service:
         self.reject_log = RejectLog(self.core, self.rejects, self.intake, clock=self.clock)
         self.searcher = Searcher(lambda: open_reader(settings.data), steady=clock.monotonic)
         self.readers = Readers(lambda: open_reader(settings.data))
+        self.trials = Trials(lambda: open_reader(settings.data), steady=clock.monotonic)
         self.indexer = Indexer(self.core, lambda: open_reader(settings.data))
         self.scheduler = Scheduler()
         self.configuration = Configuration(
@@ -326,6 +328,7 @@ class Service:
 
     async def stop(self) -> None:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
+        self.trials.stop()
         if self.watch is not None:
             await asyncio.to_thread(self.watch.stop)
         await asyncio.to_thread(self.scrubber.stop)

@@ -40,6 +40,14 @@ class Replay:
         """Take events, in the order in which they arrived."""
         self._take(self._engine.replay(events))
 
+    def arrive(self, events: list[Event], at: float) -> None:
+        """Take events that arrived together, when the log says they did."""
+        self._take(self._engine.observe(events, at))
+
+    def resume(self, at: float) -> None:
+        """Go on after a pause in which nobody could be heard."""
+        self._take(self._engine.resume(at))
+
     def end(self, until: float | None) -> Outcome:
         """Let time go on without events, unless there were none, and return what came out."""
         if until is not None:

@@ -7,6 +7,8 @@
     measure.py    what of a rule's numbers can be drawn
     history.py    what fired and how it ended, and the questions one may ask of it
     week.py       the last 7 days as strips, one an app
+    rules.py      the rules: how each does, how near it is to firing
+    trying.py     the form that tries other numbers for a rule, and what came of them
     ledger.py     what was decided, told or not, and the questions one may ask of it
     delivery.py   what waits, what was sent, and how that went
     explorer.py   failures by filter

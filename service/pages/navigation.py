@@ -28,7 +28,8 @@ class Entry:
 ENTRIES = (
     Entry(name="now", path="", title="Now", letter="n"),
     Entry(name="history", path="history", title="History", letter="h"),
-    # Here, in this order: rules r, budgets b.
+    Entry(name="rules", path="rules", title="Rules", letter="r"),
+    # Here, in this order: budgets b.
     Entry(name="delivery", path="delivery", title="Delivery", letter="d"),
     Entry(name="explorer", path="explorer", title="Explorer", letter="e"),
     Entry(name="ledger", path="ledger", title="Ledger", letter="l"),

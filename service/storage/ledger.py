@@ -94,6 +94,18 @@ def find(connection: sqlite3.Connection, wanted: Wanted, *, limit: int) -> list[
     return [_DECISION.decode(row[0]) for row in connection.execute(query, (*values, limit))]
 
 
+def of_rule(
+    connection: sqlite3.Connection, rule: str, whats: Iterable[str], *, since: float, limit: int
+) -> list[Decision]:
+    """Return rows about a rule's keys that say one of several things, newest first."""
+    kinds = tuple(whats)
+    query = (
+        "SELECT row FROM ledger WHERE rule = ? AND rule <> '' AND at >= ? "  # noqa: S608
+        f"AND what IN ({', '.join('?' * len(kinds))}) ORDER BY at DESC LIMIT ?"
+    )
+    return [_DECISION.decode(row[0]) for row in connection.execute(query, (rule, since, *kinds, limit)).fetchall()]
+
+
 def prune(connection: sqlite3.Connection, *, now: float) -> int:
     """Delete the oldest rows beyond what is kept, inside the caller's transaction; return how many went."""
     oldest, newest, total = connection.execute(

@@ -71,6 +71,24 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int]:
     return int(first), int(connection.execute("SELECT max(offset) FROM event_log").fetchone()[0])
 
 
+def last_before(connection: sqlite3.Connection, at: float) -> int:
+    """Return the last row that was observed before an instant, -1 for none; rows are looked up, not read.
+
+    Where a clock was set back it may be another one nearby.
+    """
+    first, last = ends(connection)
+    found = first - 1 if last >= 0 else -1
+    query = "SELECT offset, observed_at FROM event_log WHERE offset <= ? ORDER BY offset DESC LIMIT 1"
+    while first <= last:
+        middle = (first + last) // 2
+        offset, observed_at = connection.execute(query, (middle,)).fetchone()
+        if observed_at < at:
+            found, first = offset, middle + 1
+        else:
+            last = offset - 1
+    return found
+
+
 class Dropped(msgspec.Struct, frozen=True):
     """What was deleted: rows, events in them, and when the last of them was taken (None: none was)."""
 

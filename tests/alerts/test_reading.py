@@ -7,6 +7,7 @@ import pytest
 from alerts.conditions import Consecutive, ErrorRate
 from alerts.evaluator import Engine
 from alerts.lifecycle import Alert
+from alerts.meters import meter_of
 from alerts.rules import Rule
 from tests.support.events import NOON, exhausted, success
 
@@ -106,8 +107,45 @@ def test_who_reads_changes_nothing_of_what_is_decided() -> None:
             for engine in (read, unread):
                 engine.observe(events, events[-1].at if events and events[-1] is not late else now + 0.6)
             read.recent()
+            read.watching()
+            read.measures(RATE, most=10)
+            read.measures(ROW, most=10)
     for engine in (read, unread):
         engine.tick(NOON + 7200)
 
     assert (read.ledger_hash, read.decided) == (unread.ledger_hash, unread.decided)
     assert read.decided > 0
+
+
+def test_each_rule_says_how_many_keys_it_watches_and_what_it_measures_of_those_with_trouble() -> None:
+    engine = outage(RATE, ROW)
+    engine.observe([success(NOON + 10, app="quiet")], NOON + 10)
+    engine.tick(NOON + 20)
+
+    assert engine.watching() == {
+        "Rate/page": 2,
+        "Row/page": 2,
+        "ClaxonRuleFailed/page": 0,
+        "ClaxonKeysOverflow/ticket": 0,
+    }
+    assert engine.measures(RATE, most=5) == {("default", ""): {"failed": 5, "calls": 5, "share": 1.0}}
+    assert engine.measures(RATE, most=0) == {}
+
+
+def test_a_run_is_measured_as_it_goes_on_and_ends() -> None:
+    engine = Engine([ROW])
+    engine.observe([exhausted(NOON, call_id="a"), exhausted(NOON, call_id="a"), exhausted(NOON, call_id="b")], NOON)
+
+    before = engine.measures(ROW, most=5)
+    engine.observe([success(NOON + 5)], NOON + 5)
+    engine.tick(NOON + 20)
+
+    assert before == {("default", ""): {"streak": 2.0, "count": 2.0}}
+    assert engine.measures(ROW, most=5) == {("default", ""): {"streak": 0.0, "count": 2.0}}
+
+
+def test_what_cannot_be_measured_is_left_out() -> None:
+    engine = outage(RATE)
+    engine.state.series[meter_of(RATE)]["default", ""].windows.clear()
+
+    assert engine.measures(RATE, most=5) == {}
