@@ -78,6 +78,7 @@ from .search.asking import Searcher
 from .search.indexer import Indexer
 from .settings import Settings
 from .slow_senders import Limits
+from .spending import Spending
 from .storage import corruption
 from .storage import sessions as session_rows
 from .storage.database import open_or_set_aside, open_reader
@@ -103,6 +104,7 @@ PRUNE_S = 3600.0
 FAILING_S = 5.0
 AUDIT_S = 60.0
 USES_S = 60.0
+SPENDING_S = 300.0
 REJECTS_S = 1.0
 KEEP_S = 30 * 86_400.0
 ANSWER_S = 30.0
@@ -178,6 +180,7 @@ class Service:
         self.readers = Readers(lambda: open_reader(settings.data))
         self.trials = Trials(lambda: open_reader(settings.data), steady=clock.monotonic)
         self.indexer = Indexer(self.core, lambda: open_reader(settings.data))
+        self.spending = Spending(self.core, clock=self.clock)
         self.scheduler = Scheduler()
         self.configuration = Configuration(
             settings,
@@ -304,6 +307,8 @@ class Service:
         self.indexer.start()
         self.retention.start()
         self.scheduler.every(TICK_S, "evaluate", self.evaluate)
+        self.core.submit(self.spending.note)
+        self.scheduler.every(SPENDING_S, "spending", self._job("spending", self.spending.note))
         self.scheduler.every(PRUNE_S, "prune", self._job("prune", lambda: self.core.prune(keep_s=KEEP_S)))
         self.scheduler.every(USES_S, "key uses", self._job("key uses", self._note_uses))
         self.scheduler.every(PRUNE_S, "prune keys", self._job("prune keys", self._prune_keys))
@@ -341,6 +346,7 @@ class Service:
         self.readers.close()
         await self.deliverer.stop()
         self.core.submit(self._note_uses)
+        self.core.submit(self.spending.note)
         await asyncio.to_thread(self.core.stop)
 
     def unready(self) -> str:

@@ -1,4 +1,4 @@
-"""The pages about rules: GET /history, what fired and how it ended; GET /rules, how each does, and a trial of one.
+"""The pages about rules: GET /history, /rules, a trial of one at /rules/{id}, and /budgets.
 
 ≠ what a page shows, HTML.
 """
@@ -14,8 +14,9 @@ from fastapi import APIRouter, Depends, Request, Response
 from alerts.conditions import Own
 from alerts.rules import Rule
 
-from .. import history, nearness
+from .. import history, nearness, spending
 from ..nearness import NearMisses
+from ..pages import budgets as budgets_page
 from ..pages import gather, trying
 from ..pages import history as history_page
 from ..pages import rules as rules_page
@@ -86,7 +87,7 @@ async def get_rules(request: Request) -> Response:
             return found, {}, str(why)
 
     try:
-        found, misses, fault = await service.shared.ask(("rules",), find)
+        found, misses, fault = await service.shared.ask(("rules", int(clock)), find)
     except Busy:
         return await busy(root="./")
     return await html("rules.html", partial(rules_page.context, found, misses, clock=clock, fault=fault), root="./")
@@ -168,3 +169,32 @@ async def _tried(
         return None, "Somebody tries numbers just now, and one trial runs at a time: try again in a few seconds."
     except NotTriedError as why:
         return None, str(why)
+
+
+@router.api_route("/budgets", methods=READS, dependencies=[_read_key])
+async def get_budgets(request: Request) -> Response:
+    """Answer the error budgets, those that are spent most first."""
+    service: Service = request.app.state.service
+    clock = service.clock()
+    asked = budgets_page.read(request.query_params)
+
+    async def find() -> budgets_page.Found:
+        found: budgets_page.Found = await ask_in_time(
+            request, partial(budgets_page.gathered, service.core, service.views)
+        )
+        return found
+
+    try:
+        found = await service.shared.ask(("budgets", int(clock)), find)
+    except Busy:
+        return await busy(root="./")
+    ones = await asyncio.to_thread(budgets_page.chosen, found, asked)
+    apps = [one.app for one in ones[: budgets_page.MOST] if one.app is not None]
+    months, fault = {}, ""
+    try:
+        look = partial(spending.month, apps=apps, present=found.totals, now=clock)
+        months = await service.readers.ask(look) if apps else {}
+    except NotReadError as why:
+        fault = str(why)
+    context = partial(budgets_page.context, found, ones, months, asked, clock=clock, fault=fault)
+    return await html("budgets.html", context, root="./")

@@ -9,6 +9,8 @@
     week.py       the last 7 days as strips, one an app
     rules.py      the rules: how each does, how near it is to firing
     trying.py     the form that tries other numbers for a rule, and what came of them
+    budgets.py    what each app may fail, what of it is spent, when it is gone
+    month.py      the last 30 days of a budget as the geometry of a chart
     ledger.py     what was decided, told or not, and the questions one may ask of it
     delivery.py   what waits, what was sent, and how that went
     explorer.py   failures by filter

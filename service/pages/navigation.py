@@ -29,7 +29,7 @@ ENTRIES = (
     Entry(name="now", path="", title="Now", letter="n"),
     Entry(name="history", path="history", title="History", letter="h"),
     Entry(name="rules", path="rules", title="Rules", letter="r"),
-    # Here, in this order: budgets b.
+    Entry(name="budgets", path="budgets", title="Budgets", letter="b"),
     Entry(name="delivery", path="delivery", title="Delivery", letter="d"),
     Entry(name="explorer", path="explorer", title="Explorer", letter="e"),
     Entry(name="ledger", path="ledger", title="Ledger", letter="l"),

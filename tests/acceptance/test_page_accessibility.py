@@ -44,6 +44,7 @@ def burning(claxon: Claxon, browser: Browser) -> list[str]:
         expect(page.locator(".silence-active")).to_have_count(1)
     pages = [f"{claxon.url}/{entry.path}" for entry in ENTRIES]
     rest = [f"{claxon.url}/silences/new?alert={alert.rpartition('/')[2]}", f"{claxon.url}/alerts/0123456789abcdef"]
+    rest += [f"{claxon.url}/rules/ClaudeErrorRate/page?above=50%25&days=1", f"{claxon.url}/history?since=nonsense"]
     return [*pages, alert, acked, *rest, claxon.link("axe"), f"{claxon.url}/ledger?since=nonsense"]
 
 
