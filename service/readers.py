@@ -44,11 +44,15 @@ class Readers:
             await asyncio.wait_for(self._turns.acquire(), PATIENCE_S)
         except TimeoutError as fault:
             raise NotReadError("Others ask for much: reload after a second.") from fault
-        try:
-            # Shielded: who asked may hang up, and the connection is in use until the end.
-            return await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(self._read, function, at_most_s)))
-        finally:
-            self._turns.release()
+        reading = asyncio.ensure_future(asyncio.to_thread(self._read, function, at_most_s))
+        reading.add_done_callback(self._read_to_the_end)
+        # Who asked may hang up; the turn is over when the thread is.
+        return await asyncio.shield(reading)
+
+    def _read_to_the_end(self, reading: asyncio.Future[T]) -> None:
+        self._turns.release()
+        if not reading.cancelled():
+            reading.exception()  # Else asyncio complains where nobody waits any more.
 
     def _read(self, function: Callable[[sqlite3.Connection], T], at_most_s: float) -> T:
         connection: sqlite3.Connection | None = None
