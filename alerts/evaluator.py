@@ -219,6 +219,12 @@ class Engine:
             for key, source in self._read(meter_of(rule)).items()
         }
 
+    def known(self, rule: Rule) -> dict[Key, int]:
+        """Return how many seconds back the longest window of a rule knows each key: since its first call in it."""
+        g = self._agenda.second
+        longest = max(rule.windows)
+        return {key: source.series.known(longest, g) for key, source in self._read(meter_of(rule)).items()}
+
     def history(
         self, only: Collection[tuple[str, str]] | None = None
     ) -> dict[tuple[str, str], list[tuple[int, int, int]]]:

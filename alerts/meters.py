@@ -84,6 +84,12 @@ class Series(msgspec.Struct, gc=False):
         """Return the columns of the window of `length` seconds that ends at `g`."""
         return self.windows[length].counts(g)
 
+    def known(self, length: int, g: int) -> int:
+        """Return how many seconds back from `g` a window knows of: from its first call on; without one its length."""
+        self.counts(length, g)
+        reach = self.windows[length].reach(g)
+        return length if reach is None else min(max(reach, 1), length)
+
     def rewind(self, now: float) -> None:
         """Take the clock's being set back to `now`."""
         self.last_at = min(self.last_at, now)

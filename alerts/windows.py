@@ -95,6 +95,10 @@ class Window(msgspec.Struct, gc=False):
             for column in range(COLUMNS):
                 self.totals[column] -= gone[column + 1]
 
+    def reach(self, g: int) -> int | None:
+        """Return how many seconds before `g` the oldest row begins, to a bucket; None where there is none."""
+        return g - self.rows[0][0] * self.width if self.rows else None
+
     def next_leave(self) -> int | None:
         """Return the whole second at which the oldest row leaves; None where there is none."""
         return (self.rows[0][0] + BUCKETS) * self.width if self.rows else None

@@ -46,7 +46,7 @@ class BudgetView(msgspec.Struct, kw_only=True):
         period_s: What the budget is for.
         max_count: Without an objective: more than so many in the window alert.
         windows: Shortest first.
-        known_s: The longest window: how far back the numbers reach.
+        known_s: How far back the numbers reach: to the first call in the longest window, at most all of it.
         spent: The share of the budget that was spent in `known_s`, if calls come as often in all of the period.
         left_s: When the rest is gone at the burn of the shortest window of an hour or more; None when it does not burn.
         firing: Whether the rule's alert fires.
@@ -68,9 +68,10 @@ def budget_views(engine: Engine) -> list[BudgetView]:
     """Return the budgets that anything is known of, those that are spent most first, at most `MOST`."""
     firing = {(alert.rule, alert.key) for alert in engine.firing()}
     found = [
-        budget_view(rule, rule.condition, key, counts, firing=(rule.id, key) in firing)
+        budget_view(rule, rule.condition, key, counts, known[key], firing=(rule.id, key) in firing)
         for rule in engine.rules.values()
         if isinstance(rule.condition, Budget)
+        for known in [engine.known(rule)]
         for key, counts in engine.counts(rule).items()
     ]
     found.sort(key=lambda view: (-(view.spent or 0.0), -view.windows[-1].exhausted, view.rule, *view.labels.values()))
@@ -78,13 +79,24 @@ def budget_views(engine: Engine) -> list[BudgetView]:
 
 
 def budget_view(
-    rule: Rule, budget: Budget, key: tuple[str, ...], counts: Mapping[int, list[int]], *, firing: bool
+    rule: Rule, budget: Budget, key: tuple[str, ...], counts: Mapping[int, list[int]], known_s: int, *, firing: bool
 ) -> BudgetView:
-    """Return the budget of a rule and a key; `counts` has the columns of each window."""
+    """Return the budget of a rule and a key.
+
+    An app that is known for an hour has not failed for the three days of the longest window at the rate of that hour.
+
+    Args:
+        rule: The rule.
+        budget: Its condition.
+        key: The key.
+        counts: The columns of each window, by its length.
+        known_s: How far back they reach.
+        firing: Whether its alert fires.
+    """
     plain = budget.max_count is not None
     windows = [_window(budget, length, columns) for length, columns in sorted(counts.items())]
-    known = windows[-1]
-    spent = known.burn * known.window_s / budget.period_s if known.burn is not None else None
+    burn = windows[-1].burn
+    spent = burn * known_s / budget.period_s if burn is not None else None
     return BudgetView(
         rule=rule.id,
         labels={name: value for name, value in zip(rule.by, key, strict=True) if value},
@@ -92,7 +104,7 @@ def budget_view(
         period_s=None if plain else budget.period_s,
         max_count=budget.max_count,
         windows=windows,
-        known_s=known.window_s,
+        known_s=known_s,
         spent=spent,
         left_s=_left(windows, spent, budget.period_s),
         firing=firing,

@@ -20,8 +20,8 @@ from ..budget_views import BudgetView, budget_view
 App: TypeAlias = tuple[str, str]
 """(app, environment)."""
 
-Counts: TypeAlias = tuple[Rule, Budget, dict[Key, dict[int, list[int]]]]
-"""A rule, and what is in its windows by key and length."""
+Counts: TypeAlias = tuple[Rule, Budget, dict[Key, dict[int, list[int]]], dict[Key, int]]
+"""A rule, what is in its windows by key and length, and how far back that reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +42,7 @@ class Budgets:
 def counts_of(engine: Engine) -> list[Counts]:
     """Return what the budget rules count; runs in the core's thread."""
     return [
-        (rule, rule.condition, engine.counts(rule))
+        (rule, rule.condition, engine.counts(rule), engine.known(rule))
         for rule in engine.rules.values()
         if isinstance(rule.condition, Budget) and rule.condition.max_count is None
     ]
@@ -51,9 +51,9 @@ def counts_of(engine: Engine) -> list[Counts]:
 def budgets(counted: Iterable[Counts], now: float, *, most: int) -> Budgets:
     """Return the budgets of at most so many (app, environment), those that are spent most first."""
     by_app: dict[App, list[BudgetView]] = {}
-    for rule, condition, by_key in counted:
+    for rule, condition, by_key, known in counted:
         for key, counts in by_key.items():
-            view = budget_view(rule, condition, key, counts, firing=False)
+            view = budget_view(rule, condition, key, counts, known[key], firing=False)
             by_app.setdefault((view.labels.get("app", ""), view.labels.get("environment", "")), []).append(view)
     found = Budgets()
     for app in nsmallest(most, by_app, key=lambda app: -max(view.spent or 0.0 for view in by_app[app])):

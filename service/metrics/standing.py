@@ -66,8 +66,8 @@ BUDGETS = Chapter(
         Metric(
             name="claxon_error_budget_remaining_ratio",
             unit="ratio",
-            help="The share of the error budget that is left, if calls come as often in all of its period as in the "
-            "longest window; below 0 it is overspent.",
+            help="The share of the error budget that is left, if calls come as often in all of its period as since "
+            "the first one in the longest window; below 0 it is overspent.",
             labels=APP,
             read=lambda sample: sample.budgets.remaining.items(),
         ),
