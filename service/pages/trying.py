@@ -79,7 +79,7 @@ def read(rule: Rule, query: Mapping[str, str]) -> Asked:
     """Return what a query asks for; an empty field is left as it is."""
     if isinstance(rule.condition, Own):
         return Asked(numbers=[], days=USUAL, tried=False, changed=None, problems=[])
-    numbers = [_with(number, query.get(number.name, "")) for number in _numbers(rule)]
+    numbers = _together([_with(number, query.get(number.name, "")) for number in _numbers(rule)])
     problems: list[str] = []
     days = _days(query.get("days", ""), problems)
     different = [number for number in numbers if number.value != number.now]
@@ -88,6 +88,15 @@ def read(rule: Rule, query: Mapping[str, str]) -> Asked:
     if problems or (changed is not None and changed.hash == rule.hash):
         changed = None
     return Asked(numbers=numbers, days=days, tried=tried, changed=changed, problems=problems)
+
+
+def _together(numbers: list[Number]) -> list[Number]:
+    """Move `clear_below` with an `above` that it is the same as, for it may not be over it."""
+    by_name = {number.name: number for number in numbers}
+    above, below = by_name.get("above"), by_name.get("clear_below")
+    if above is None or below is None or not below.now == below.value == above.now:
+        return numbers
+    return [_with(number, above.value) if number is below else number for number in numbers]
 
 
 def _days(text: str, problems: list[str]) -> int:

@@ -185,7 +185,7 @@ async def test_a_trial_says_what_other_numbers_would_have_told_and_whom(world: W
     html = text_of(await world.page("/rules/ClaudeErrorRate/page?above=50%25&days=7"))
 
     assert "It would have paged 0 times, against once with the numbers in force." in html
-    assert "above 50% in place of 5%; 90 events from" in html
+    assert "above 50% in place of 5%, clear_below 50% in place of 5%; 90 events from" in html
     assert "− gone: only with those in force" in html
     assert "30 of 90 calls failed in 5m" in html
     assert "console" in html
@@ -195,10 +195,12 @@ async def test_a_lower_threshold_pages_where_there_was_quiet(world: World) -> No
     await world.post(*failures(12, of=400))
     await world.wind(DAY / 2)
 
-    html = text_of(await world.page("/rules/ClaudeErrorRate/page?above=1%25&confidence=90%25&clear_below=1%25&days=1"))
+    html = text_of(await world.page("/rules/ClaudeErrorRate/page?above=1%25&confidence=90%25&clear_below=5%25&days=1"))
 
     assert "It would have paged once, against 0 times" in html
     assert "+ new: only with these numbers" in html
+    # It was the same as `above`, and may not be over it.
+    assert "clear_below 1% in place of 5%" in html
     # And how to keep them.
     assert "above: 1%, window: 5m" in html
 
