@@ -47,6 +47,9 @@ ARGUMENTS = [
 ]
 
 AT_NIGHT = datetime(2026, 11, 24, 3, 12, 40, tzinfo=UTC).timestamp()
+TRIED = "ClaudeErrorRate/page?above=2%25&confidence=95%25&days=1"
+"""Other numbers for a rule."""
+
 STEP_S = 20
 CHECKOUT = {"app": "checkout", "environment": "prod", "model": "claude-sonnet-5"}
 SUPPORT = {"app": "support-bot", "environment": "prod", "model": "claude-haiku-4-5"}
@@ -227,6 +230,8 @@ def main() -> None:
         claxon.wind_to(AT_NIGHT + 26)
         for entry in ENTRIES[1:]:
             shoot(browser, f"{claxon.url}/{entry.path}", folder / f"{entry.name}.png", width=1100, height=1000)
+        trial = f"{claxon.url}/rules/{TRIED}"
+        shoot(browser, trial, folder / "trial.png", width=1100, height=1500)
         claxon.lock()
         shoot(browser, claxon.url, folder / "login.png", width=390, height=844)
         browser.close()
