@@ -194,6 +194,33 @@ def test_a_silence_is_previewed_made_and_ended_by_its_forms(browser: Browser, cl
         expect(page.locator(".silence-active", has_text=app)).to_have_count(0)
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_other_numbers_for_a_rule_are_tried_on_what_happened(browser: Browser, claxon: Claxon, script: bool) -> None:
+    app = {"app": f"tried-{script}".lower(), "environment": "prod", "model": "claude-sonnet-5"}
+    claxon.post(*[app | {"status": 200}] * 60, *[app | {"status": 529, "final": True}] * 30)
+    with opened(browser, f"{claxon.url}/rules", script=script) as page:
+        page.get_by_role("link", name="Try other numbers on the last 7 days for ClaudeErrorRate/page").click()
+        page.get_by_label("above", exact=True).fill("90%")
+        page.get_by_role("button", name="Try", exact=True).click()
+
+        expect(page.get_by_role("heading", name="What came of it")).to_be_visible()
+        gone = page.get_by_role("row", name=app["app"]).filter(has_text="gone: only with those in force")
+        expect(gone.first).to_be_visible()
+        expect(page.get_by_label("above", exact=True)).to_have_value("90%")
+
+
+@pytest.mark.parametrize("name", ["history", "budgets"])
+def test_the_history_and_the_budgets_show_an_outage_within_two_seconds(
+    browser: Browser, claxon: Claxon, name: str
+) -> None:
+    app = {"app": f"seen-{name}", "environment": "prod", "model": "claude-sonnet-5"}
+    with opened(browser, f"{claxon.url}/{name}") as page:
+        expect(page.locator("#live")).to_have_text("Live")
+        claxon.post(*[app | {"status": 500, "final": True, "exhausted": True, "call_id": f"c{i}"} for i in range(9)])
+
+        expect(page.locator("#main").get_by_text(app["app"]).first).to_be_visible(timeout=2000)
+
+
 def _silence(page: Page, claxon: Claxon, app: str) -> str:
     """Make a silence of an app, and return the address of a form with a preview that warns."""
     page.goto(alert_url(page, app))
