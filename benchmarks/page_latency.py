@@ -1,8 +1,9 @@
 """From an event's 2xx to the page's arrival at a webhook on loopback.
 
-    python -m benchmarks.page_latency [--pages 200] [--load 0]
+    python -m benchmarks.page_latency [--pages 200] [--load 0] [--trials]
 
-`--load` posts so many events per second beside, in batches of 500. Every trial is the first 401 of an
+`--load` posts so many events per second beside, in batches of 500; `--trials` tries other numbers for a rule on them, one
+trial after another. Every trial is the first 401 of an
 app of its own. The commit, the evaluation, the outbox and the send are real; nothing is mocked.
 """
 
@@ -72,7 +73,20 @@ def load(port: int, rate: int, seconds: float) -> None:
         n += 1
 
 
-def measure(pages: int, rate: int) -> dict[str, float]:
+def try_rules(port: int, seconds: float) -> None:
+    """Try numbers that nobody has tried before, again and again, as the form of a rule's page does."""
+    end, n = time.perf_counter() + seconds, 0
+    while time.perf_counter() < end:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        connection.request("GET", f"/rules/ClaudeErrorRate/page?above={4 + n / 100:.2f}%25&days=7")
+        answer = connection.getresponse()
+        assert b"What came of it" in answer.read(), answer.status
+        connection.close()
+        n += 1
+    print(f"{'trials':>16}  {n}", flush=True)
+
+
+def measure(pages: int, rate: int, *, trials: bool = False) -> dict[str, float]:
     """Return the latencies of so many first 401s, in milliseconds."""
     arrivals = Arrivals()
     answered: dict[str, float] = {}
@@ -82,9 +96,12 @@ def measure(pages: int, rate: int) -> dict[str, float]:
         config.write_text(CONFIG.format(port=arrivals.server_port))
         with Server(folder, config=config) as server:
             worker = multiprocessing.Process(target=load, args=(server.port, rate, pages * 0.05 + 2))
+            trier = multiprocessing.Process(target=try_rules, args=(server.port, pages * 0.05))
             if rate:
                 worker.start()
                 time.sleep(1.5)
+            if trials:
+                trier.start()
             connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
             for i in range(pages):
                 event = {"model": "m", "app": f"trial-{i}", "status": 401, "error_type": "authentication_error"}
@@ -97,6 +114,8 @@ def measure(pages: int, rate: int) -> dict[str, float]:
                 time.sleep(0.05)
             if rate:
                 worker.join()
+            if trials:
+                trier.join()
     arrivals.shutdown()
     arrivals.server_close()
     took = sorted((arrivals.at[app] - answered[app]) * 1000 for app in answered if app in arrivals.at)
@@ -114,8 +133,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pages", type=int, default=200)
     parser.add_argument("--load", type=int, default=0, help="events per second beside")
+    parser.add_argument("--trials", action="store_true", help="try a rule beside")
     options = parser.parse_args()
-    for name, figure in measure(options.pages, options.load).items():
+    for name, figure in measure(options.pages, options.load, trials=options.trials).items():
         print(f"{name:>16}  {figure:,.1f}")
 
 
