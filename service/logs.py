@@ -10,10 +10,12 @@ import sys
 
 import structlog
 
+from .colour import wants_colour
 
-def configure_logs(level: str = "info") -> None:
-    """Set up logging for the process."""
-    terminal = sys.stderr.isatty()
+
+def configure_logs(level: str = "info", *, as_json: bool = False) -> None:
+    """Set up logging for the process; JSON lines on a terminal, too, if they are asked for."""
+    terminal = sys.stderr.isatty() and not as_json
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -21,7 +23,7 @@ def configure_logs(level: str = "info") -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     render: list[structlog.typing.Processor] = (
-        [structlog.dev.ConsoleRenderer(colors=terminal)]
+        [structlog.dev.ConsoleRenderer(colors=wants_colour(sys.stderr))]
         if terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )

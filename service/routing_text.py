@@ -12,6 +12,8 @@ from alerts.durations import exact_duration
 from alerts.matchers import make_matcher
 from alerts.routing import Asked, Inhibitor, Routing, Told
 
+from .pages.format import plain
+
 
 def routing_text(routing: Routing) -> str:
     """Return a routing in lines: the answer first, then the tree, then what could hold it back."""
@@ -24,7 +26,7 @@ def routing_text(routing: Routing) -> str:
     lines += ["", "Routes asked, in order:", *_tree(routing.tree, ""), ""]
     lines += _inhibitors(routing)
     lines += _escalations(routing)
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))
 
 
 def _labels(labels: Mapping[str, str]) -> str:

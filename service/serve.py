@@ -9,7 +9,6 @@ import gc
 import signal
 import socket
 import ssl
-import sys
 from collections.abc import Callable
 
 import structlog
@@ -19,11 +18,11 @@ from alerts.config import KeyConfig
 
 from . import slow_senders
 from .app import Service, create_app
-from .config_file import ConfigFileError, load_config
+from .config_file import load_config
 from .logs import configure_logs
+from .receivers.console import ConsoleReceiver
 from .settings import Settings, SettingsError
 from .storage.corruption import FILE
-from .storage.database import StorageError
 from .tls import Certificate
 
 YOUNG = 20_000
@@ -42,35 +41,34 @@ def serve(
     *,
     check_exposure: Callable[[Settings, tuple[KeyConfig, ...]], None],
     log_level: str = "info",
+    as_json: bool = False,
 ) -> int:
     """Serve; return the exit status. Nothing is started when anything is wrong.
 
     Raises:
         SettingsError: It would be reachable from elsewhere without keys, the address is taken, or the certificate is
             none.
+        ConfigFileError: The configuration is wrong.
+        StorageError: The data folder cannot be used.
     """
-    configure_logs(log_level)
+    configure_logs(log_level, as_json=as_json)
+    ConsoleReceiver.as_json = as_json
+    certificate = Certificate(settings.tls) if settings.tls is not None else None
+    loaded = load_config(settings.config)
+    for warning in loaded.warnings:
+        _log.warning("rule.doubted", problem=warning)
+    keys = (*keys, *loaded.config.keys)
+    if not (settings.data / FILE).exists():
+        # What is refused makes no folder.
+        check_exposure(settings, keys)
+    listener = bind(settings)
+    service = Service(settings, loaded, certificate=certificate)
     try:
-        certificate = Certificate(settings.tls) if settings.tls is not None else None
-        loaded = load_config(settings.config)
-        for warning in loaded.warnings:
-            _log.warning("rule.doubted", problem=warning)
-        keys = (*keys, *loaded.config.keys)
-        if not (settings.data / FILE).exists():
-            # What is refused makes no folder.
-            check_exposure(settings, keys)
-        listener = bind(settings)
-        service = Service(settings, loaded, certificate=certificate)
-        try:
-            check_exposure(settings, (*keys, *service.keys.stored_alive()))
-        except SettingsError:
-            listener.close()
-            service.core.connection.close()
-            raise
-    except (ConfigFileError, StorageError) as fault:
-        for line in str(fault).splitlines():
-            print(f"claxon: {line}", file=sys.stderr)  # noqa: T201 — to the person at the terminal
-        return 2
+        check_exposure(settings, (*keys, *service.keys.stored_alive()))
+    except SettingsError:
+        listener.close()
+        service.core.connection.close()
+        raise
     # Until the service listens for it, a hang-up must not end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     server = make_server(service, keys)

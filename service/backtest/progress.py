@@ -12,6 +12,7 @@ from typing import TextIO
 
 from alerts.durations import format_duration
 
+from ..colour import is_terminal
 from .sources import Source
 
 _EVERY_S = 0.2
@@ -21,10 +22,10 @@ _WIDTH = 24
 class Progress:
     """Rewrites one line of a stream, at most five times a second, if the stream is a terminal."""
 
-    def __init__(self, stream: TextIO, sources: Sequence[Source]) -> None:
+    def __init__(self, stream: TextIO, sources: Sequence[Source], *, quiet: bool = False) -> None:
         self._stream = stream
         self._sources = sources
-        self._shows = stream.isatty()
+        self._shows = not quiet and is_terminal(stream)
         self._begun = time.monotonic()
         self._shown = -inf
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from . import reached
+from .saying import add_json, refuse, say_json, wants_json
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -27,6 +28,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     audit.add_argument("--limit", type=int, default=100, metavar="N", help="rows at most; default %(default)s")
     audit.add_argument("--format", default="text", choices=["text", "json"])
     reached.add_arguments(audit, scope="read")
+    add_json(
+        audit,
+        {"audit": "the entries, newest first: at, who, via, address, what, subject, before, after"},
+        variables=reached.variables("read"),
+    )
     audit.set_defaults(command=_audit)
 
 
@@ -55,8 +61,11 @@ def _audit(options: argparse.Namespace) -> int:
             finally:
                 place.close()
     except InstantError as fault:
-        return reached.refuse(f"--since: {fault}")
+        return refuse(options, f"--since: {fault}")
     except (NotAnswered, sqlite3.Error) as fault:
-        return reached.refuse(fault)
-    print(msgspec.json.encode({"audit": found}).decode() if options.format == "json" else as_text(found))
+        return refuse(options, fault)
+    if wants_json(options):
+        say_json({"audit": found})
+    else:
+        print(as_text(found))
     return 0

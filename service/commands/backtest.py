@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alerts.durations import parse_duration
 from alerts.errors import DurationError
+
+from .saying import add_json, refuse, say_json_text, say_text, wants_json, warn
 
 if TYPE_CHECKING:
     from ..backtest.labelled import Window
@@ -23,6 +24,32 @@ _DESCRIPTION = """\
 Runs the rules over a log of events, in the time of the events, and says which alerts and
 notifications they would have made. Takes NDJSON or a JSON array, plain, gzip or zstd; many
 files are merged by time. docs/howto/backtest.md says all of it."""
+
+FIELDS = {
+    "sources": "what was read, in order",
+    "from": "the oldest event's time, RFC 3339",
+    "to": "the newest event's",
+    "until": "up to when time went on after it",
+    "events": "how many were taken",
+    "rejected": "how many were refused",
+    "rejected_shown": "why, the first ten",
+    "broken": "files that end in the middle of an event",
+    "duplicates": "events that another file had, too",
+    "remarks": "what else is to be known",
+    "config": "the rules that decided",
+    "rules": "their hashes",
+    "ledger_hash": "of all decisions",
+    "decided": "how many there are",
+    "alerts": "each episode: labels, startsAt, endsAt, value, peak, evidence, receivers, ...",
+    "notifications": "who would have been told what, and when",
+    "firing": "alerts that still fire at the end",
+    "pending": "alerts that are pending at the end",
+    "pages": "episodes that somebody would have been woken for",
+    "by_rule": "alerts, told, notifications of each rule",
+    "passed_over": "how often something was not told, by why",
+    "against*": "with --against: the same of the other rules, and `changes` between them",
+    "labels*": "with --labels: the scores",
+}
 
 _INTERRUPTED = 130
 _DEFAULTS = Path("defaults")
@@ -52,6 +79,16 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     parser.add_argument("--tail", type=_duration, metavar="DURATION", help="how long time goes on after the last event")
     parser.add_argument("--strict", action="store_true", help="end with 1 if any event was refused")
     parser.add_argument("--format", default="text", choices=["text", "json"], help="default %(default)s")
+    add_json(
+        parser,
+        FIELDS,
+        exits={
+            0: "done",
+            1: "a file ends in the middle of an event, or with --strict: an event was refused",
+            2: "asked for wrongly",
+            _INTERRUPTED: "interrupted",
+        },
+    )
     parser.set_defaults(command=_run)
 
 
@@ -79,28 +116,25 @@ def _run(options: argparse.Namespace) -> int:
     except ConfigFileError as fault:
         problems += fault.problems
     if problems:
-        for problem in problems:
-            print(f"claxon: {problem}", file=sys.stderr)
-        return 2
+        return refuse(options, *problems)
     for warning in dict.fromkeys(warnings):
-        print(f"claxon: warning: {warning}", file=sys.stderr)
-    progress = Progress(sys.stderr, sources)
+        warn(options, warning)
+    progress = Progress(sys.stderr, sources, quiet=wants_json(options))
     try:
         result = backtest(sources, ruleset, against=against, windows=windows, tail_s=options.tail, progress=progress)
     except KeyboardInterrupt:
         return _INTERRUPTED
     finally:
         progress.end()
-    try:
-        sys.stdout.write(as_json(result) if options.format == "json" else as_text(result))
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read had enough, as `head` has; Python would complain once more when it ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    for line in [*result.refused.broken, *result.remarks]:
-        print(f"claxon: {line}", file=sys.stderr)
-    if result.refused.events:
-        _say_refused(result.refused.events, result.refused.shown)
+    if wants_json(options):
+        # What was refused, and the remarks, are in it.
+        say_json_text(as_json(result))
+        refuse(options, *result.refused.broken)
+    else:
+        say_text(as_text(result))
+        refuse(options, *result.refused.broken, *result.remarks)
+        if result.refused.events:
+            _say_refused(result.refused.events, result.refused.shown)
     return 1 if result.refused.broken or (options.strict and result.refused.events) else 0
 
 

@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from ..settings import DEFAULT_LISTEN
+from . import reached
+from .saying import add_json, refuse, say_json_text, wants_json
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,6 +30,22 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     explain.add_argument("--url", default=f"http://{DEFAULT_LISTEN}", metavar="URL", help="default %(default)s")
     explain.add_argument("--key-file", type=Path, metavar="FILE", help="holds a key of scope read (or CLAXON_READ_KEY)")
     explain.add_argument("--format", default="text", choices=["text", "json"])
+    add_json(
+        explain,
+        {
+            "current*": "the alert as it is, or was last: state, message, alert, ack, silences, held_back",
+            "episodes*": "its episodes, newest first",
+            "rule*": "the rule as it was then; null for a posted alert",
+            "ledger": "decisions, newest first: at, what, labels, value, rule, rule_hash, note",
+            "deliveries*": "who was told, and what they answered",
+            "held_back*": "what was not told of because of it",
+            "telling*": "who is told, and when next",
+            "hash*": "with --app: of all decisions so far",
+            "decisions*": "with --app: how many there are",
+        },
+        exits={0: "done", 1: "there is no such alert", 2: "asked for wrongly, or no answer"},
+        variables=reached.variables("read"),
+    )
     explain.set_defaults(command=_explain)
 
 
@@ -37,8 +54,7 @@ def _explain(options: argparse.Namespace) -> int:
     from ..explanation import AlertAnswer, LedgerAnswer, explain_alert, explain_app
 
     if (options.fingerprint is None) == (options.app is None):
-        print("claxon: explain: name either a FINGERPRINT or --app APP", file=sys.stderr)
-        return 2
+        return refuse(options, "explain: name either a FINGERPRINT or --app APP")
     try:
         claxon = Claxon(options.url, key=read_key(options.key_file))
         if options.fingerprint is not None:
@@ -49,7 +65,9 @@ def _explain(options: argparse.Namespace) -> int:
             body = claxon.get("/v1/ledger", query)
             text = explain_app(LedgerAnswer.read(body).ledger, app=options.app, since=options.since)
     except NotAnswered as fault:
-        print(f"claxon: {fault}", file=sys.stderr)
-        return 1 if fault.status == 404 else 2
-    print(body.decode() if options.format == "json" else text)
+        return refuse(options, fault, status=1 if fault.status == 404 else 2)
+    if wants_json(options):
+        say_json_text(body.decode())
+    else:
+        print(text)
     return 0

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..settings import DEFAULT_DATA
+from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
     from ..search.wanted import Wanted
@@ -36,6 +36,18 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     export.add_argument("--environment", help="only this one")
     export.add_argument("--outcome", default="all", choices=["all", "failed", "ok"], help="default %(default)s")
     export.add_argument("--force", action="store_true", help="replace a file that is there")
+    add_json(
+        export,
+        {
+            "file": "what was written",
+            "events": "how many are in it",
+            "bytes": "its size",
+            "seconds": "how long it took",
+            "oldest": "the oldest event's time, RFC 3339; null if there is none",
+            "newest": "the newest event's",
+        },
+        exits={0: "written", 1: "failed", 2: "asked for wrongly"},
+    )
     export.set_defaults(command=_export)
 
 
@@ -49,42 +61,47 @@ def _export(options: argparse.Namespace) -> int:
         try:
             at = parse_instant(getattr(options, name), now=now())
         except InstantError as fault:
-            return _refuse(f"--{name}: {fault}")
+            return refuse(options, f"--{name}: {fault}")
         if at is not None:
             wanted = replace(wanted, since=at) if name == "since" else replace(wanted, until=at)
-    return _write(options.data, wanted, options.file, force=options.force)
+    return _write(options, wanted)
 
 
-def _write(data: Path, wanted: Wanted, file: Path, *, force: bool) -> int:
+def _write(options: argparse.Namespace, wanted: Wanted) -> int:
     from ..export.destination import InTheWay
     from ..export.parquet import NeedsPyarrow
     from ..export.running import ENDINGS, UnknownEnding, export
     from ..search.scanning import UnreadableRow
     from ..storage.database import StorageError, open_reader
 
+    file: Path = options.file
     begin = time.perf_counter()
     try:
-        connection = open_reader(data)
+        connection = open_reader(options.data)
     except StorageError as fault:
-        return _refuse(str(fault))
+        return refuse(options, fault)
     try:
-        done = export(connection, wanted, file, replace=force)
+        done = export(connection, wanted, file, replace=options.force)
     except UnknownEnding:
-        return _refuse(f"{file}: its name does not say what to write: end it in {', '.join(ENDINGS)}")
+        return refuse(options, f"{file}: its name does not say what to write: end it in {', '.join(ENDINGS)}")
     except InTheWay:
-        return _refuse(f"{file}: there already: name another file, or replace it by --force")
+        return refuse(options, f"{file}: there already: name another file, or replace it by --force")
     except NeedsPyarrow:
         name = file.with_suffix(".ndjson.zst").name
-        return _refuse(f"{file}: Parquet needs pyarrow: pip install 'claxon-server[parquet]', or write {name}")
+        said = f"{file}: Parquet needs pyarrow: pip install 'claxon-server[parquet]', or write {name}"
+        return refuse(options, said)
     except UnreadableRow as fault:
-        print(f"claxon: {fault}; nothing was written", file=sys.stderr)
-        return 1
+        return refuse(options, f"{fault}; nothing was written", status=1)
     except (OSError, sqlite3.Error) as fault:
-        print(f"claxon: {file}: {fault}: nothing was written", file=sys.stderr)
-        return 1
+        return refuse(options, f"{file}: {fault}: nothing was written", status=1)
     finally:
         connection.close()
     seconds = time.perf_counter() - begin
+    if wants_json(options):
+        oldest, newest = (_shown(at) if at is not None else None for at in (done.oldest, done.newest))
+        counts = {"events": done.events, "bytes": done.bytes, "seconds": round(seconds, 3)}
+        say_json({"file": str(file), **counts, "oldest": oldest, "newest": newest})
+        return 0
     rate = done.events / seconds if seconds > 0 else 0.0
     print(f"{file}: {done.events:,} events, {done.bytes / 1e6:,.1f} MB, in {seconds:.1f} s ({rate:,.0f}/s)")
     if done.oldest is not None and done.newest is not None:
@@ -94,8 +111,3 @@ def _write(data: Path, wanted: Wanted, file: Path, *, force: bool) -> int:
 
 def _shown(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
-
-
-def _refuse(problem: str) -> int:
-    print(f"claxon: {problem}", file=sys.stderr)
-    return 2

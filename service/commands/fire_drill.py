@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from . import reached
+from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
     from ..watch.drill import Drill, Drilled, Leg
@@ -44,6 +46,18 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     drill.add_argument(
         "--wait", type=float, default=30.0, metavar="SECONDS", help="for each message, default %(default)s"
     )
+    add_json(
+        drill,
+        {
+            "receiver": "its name",
+            "dedup_key": "of both messages",
+            "direct": "whether it went past the outbox, for no service answered",
+            "ok": "whether every integration took both messages",
+            "integrations": "each: target, ok, trigger and resolve (state, seconds, status, answer)",
+        },
+        exits={0: "every integration took both", 1: "one did not", 2: "could not be tried"},
+        variables=reached.variables("admin"),
+    )
     drill.set_defaults(command=_fire_drill)
 
 
@@ -53,13 +67,14 @@ def _fire_drill(options: argparse.Namespace) -> int:
         drill = _ask(options.url, key, options.receiver, options.wait)
     except urllib.error.HTTPError as fault:
         with fault:
-            return _refuse(f"{options.url}: {_problem(fault)}")
+            return refuse(options, f"{options.url}: {_problem(fault)}")
     except (OSError, ValueError) as fault:
         if options.config is None:
-            return _refuse(f"{options.url}: {fault}: start the service, or name its configuration by --config")
-        print(f"{options.url}: no service answers ({fault}): sent directly, past the outbox", flush=True)
+            return refuse(options, f"{options.url}: {fault}: start the service, or name its configuration by --config")
+        if not wants_json(options):
+            print(f"{options.url}: no service answers ({fault}): sent directly, past the outbox", flush=True)
         return _directly(options)
-    return _say(drill)
+    return _say(options, drill)
 
 
 def _ask(url: str, key: str, receiver: str, wait_s: float) -> Drill:
@@ -97,17 +112,33 @@ def _directly(options: argparse.Namespace) -> int:
             )
         )
     except ConfigFileError as fault:
-        return _refuse(*fault.problems)
+        return refuse(options, *fault.problems)
     except DrillError as fault:
-        return _refuse(str(fault))
-    return _say(drill)
+        return refuse(options, fault)
+    return _say(options, drill)
 
 
-def _say(drill: Drill) -> int:
+def _say(options: argparse.Namespace, drill: Drill) -> int:
+    if wants_json(options):
+        say_json(_answer(drill))
+        return 0 if drill.ok else 1
     for one in drill.integrations:
         print("\n".join(lines(one)), flush=True)
     print(f"{'ok' if drill.ok else 'FAILED'}: {drill.receiver}: {drill.dedup_key}")
     return 0 if drill.ok else 1
+
+
+def _answer(drill: Drill) -> dict[str, object]:
+    return {
+        "receiver": drill.receiver,
+        "dedup_key": drill.dedup_key,
+        "direct": drill.direct,
+        "ok": drill.ok,
+        "integrations": [
+            {"target": one.target, "ok": one.ok, "trigger": one.trigger, "resolve": one.resolve}
+            for one in drill.integrations
+        ],
+    }
 
 
 def lines(one: Drilled) -> list[str]:
@@ -128,9 +159,3 @@ def _problem(fault: urllib.error.HTTPError) -> str:
     except (ValueError, AttributeError):
         said = ""
     return f"{fault.code}: {said or fault.reason}"
-
-
-def _refuse(*problems: str) -> int:
-    for problem in problems:
-        print(f"claxon: {problem}", file=sys.stderr)
-    return 2

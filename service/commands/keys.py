@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import reached
+from .saying import add_json, refuse, say_json, wants_json, warn
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
     from ..asking import Claxon
     from ..keys.book import Book, Made
+
+_EXITS = {0: "done", 2: "not done"}
+
+_MADE = {
+    "key": "the key itself, shown only now",
+    "id": "the first 8 digits of its SHA-256",
+    "name": "its name",
+    "replaced": "those of its name that go on for a while: id, ends_at (Unix seconds; null: without an end)",
+    "configuration*": "with --print: what belongs under `keys` of the configuration",
+}
 
 _DURATION = "a duration such as 24h, 90d"
 
@@ -43,8 +54,18 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     revoke.add_argument("name", metavar="NAME")
     revoke.add_argument("--id", default="", metavar="ID", help="only the one with this id, of those of the name")
     revoke.set_defaults(command=_revoke)
-    for parser in (listed, rotate, revoke):
+    told = {
+        listed: {"keys": "each: name, id, scope, source, state, app, limits, created_at, ends_at, last_used_at, ..."},
+        rotate: {name: what for name, what in _MADE.items() if not name.endswith("*")},
+        revoke: {
+            "name": "of the keys",
+            "revoked": "their ids",
+            "warning": 'what that leads to, such as a service without an admin key; "" is nothing',
+        },
+    }
+    for parser, fields in told.items():
         reached.add_arguments(parser, scope="admin")
+        add_json(parser, fields, exits=_EXITS, variables=reached.variables("admin"))
 
 
 def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -64,6 +85,7 @@ def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="keep it nowhere: print it, and the line for `keys` of the configuration",
     )
     reached.add_arguments(create, scope="admin")
+    add_json(create, _MADE, exits=_EXITS, variables=reached.variables("admin"))
     create.set_defaults(command=_create)
 
 
@@ -112,21 +134,26 @@ def _made(options: argparse.Namespace, ask: Callable[[Claxon], bytes], make: Cal
 
     def there(claxon: Claxon) -> int:
         answer = json.loads(ask(claxon))
-        return _shown(answer["key"], answer["id"], [(one["id"], one["ends_at"]) for one in answer["replaced"]])
+        replaced = [(one["id"], one["ends_at"]) for one in answer["replaced"]]
+        return _shown(options, answer["key"], answer["id"], replaced)
 
     def here(book: Book) -> int:
         from ..keys.record import short
 
         made = make(book)
         replaced = [(short(one.key.sha256), one.ends_at) for one in made.replaced]
-        return _shown(made.secret, short(made.stored.key.sha256), replaced)
+        return _shown(options, made.secret, short(made.stored.key.sha256), replaced)
 
     return _at(options, there, here)
 
 
-def _shown(secret: str, name: str, replaced: list[tuple[str, float | None]]) -> int:
+def _shown(options: argparse.Namespace, secret: str, name: str, replaced: list[tuple[str, float | None]]) -> int:
     from ..instants import rfc3339
 
+    if wants_json(options):
+        former = [{"id": old, "ends_at": ends_at} for old, ends_at in replaced]
+        say_json({"key": secret, "id": name, "name": options.name, "replaced": former})
+        return 0
     print(f"The key, shown only now (id {name}):", file=sys.stderr, flush=True)
     print(secret, flush=True)
     for old, ends_at in replaced:
@@ -139,22 +166,25 @@ def _revoke(options: argparse.Namespace) -> int:
     def there(claxon: Claxon) -> int:
         query = {"id": options.id} if options.id else None
         answer = json.loads(claxon.ask("DELETE", f"/v1/keys/{options.name}", query=query))
-        return _revoked(options.name, [one["id"] for one in answer["revoked"]], answer["warning"])
+        return _revoked(options, [one["id"] for one in answer["revoked"]], answer["warning"])
 
     def here(book: Book) -> int:
         from ..keys.record import short
 
         revoked = book.revoke(options.name, which=options.id, actor=reached.whoever_runs_this())
-        return _revoked(options.name, [short(one.key.sha256) for one in revoked], book.warning())
+        return _revoked(options, [short(one.key.sha256) for one in revoked], book.warning())
 
     return _at(options, there, here)
 
 
-def _revoked(name: str, ids: list[str], warning: str) -> int:
+def _revoked(options: argparse.Namespace, ids: list[str], warning: str) -> int:
+    if wants_json(options):
+        say_json({"name": options.name, "revoked": ids, "warning": warning})
+        return 0
     for one in ids:
-        print(f"revoked: {name} (id {one}): refused from the next request on")
+        print(f"revoked: {options.name} (id {one}): refused from the next request on")
     if warning:
-        print(f"claxon: {warning}", file=sys.stderr)
+        warn(options, warning)
     return 0
 
 
@@ -163,19 +193,20 @@ def _list(options: argparse.Namespace) -> int:
 
     from ..keys.listing import Listed, as_text
 
-    def there(claxon: Claxon) -> int:
-        body = claxon.ask("GET", "/v1/keys")
-        if options.format == "json":
-            print(body.decode())
+    def say(found: list[Listed]) -> int:
+        if wants_json(options):
+            say_json({"keys": found})
         else:
-            print(as_text(msgspec.convert(json.loads(body)["keys"], list[Listed])))
+            print(as_text(found))
         return 0
 
+    def there(claxon: Claxon) -> int:
+        return say(msgspec.convert(json.loads(claxon.ask("GET", "/v1/keys"))["keys"], list[Listed]))
+
     def here(book: Book) -> int:
-        found = book.listed()
-        print(msgspec.json.encode({"keys": found}).decode() if options.format == "json" else as_text(found))
-        print("Keys of the configuration and the environment are known to a service that runs.", file=sys.stderr)
-        return 0
+        said = say(book.listed())
+        warn(options, "keys of the configuration and the environment are known to a service that runs")
+        return said
 
     return _at(options, there, here)
 
@@ -197,7 +228,7 @@ def _at(options: argparse.Namespace, there: Callable[[Claxon], int], here: Calla
         finally:
             place.close()
     except (NotAnswered, KeyFault, sqlite3.Error) as fault:
-        return reached.refuse(fault)
+        return refuse(options, fault)
 
 
 def _seconds(name: str, text: str) -> float:
@@ -226,6 +257,9 @@ def _print(options: argparse.Namespace) -> int:
             settings[name] = rate
     if options.burst != "10s":
         settings["burst"] = options.burst
+    if wants_json(options):
+        say_json({"key": key, "id": digest[:8], "name": options.name, "replaced": [], "configuration": settings})
+        return 0
     print("The key, shown only now:", file=sys.stderr, flush=True)
     print(key, flush=True)
     print(f"In the configuration, under `keys:`, goes only its hash:\n  - {_flow(settings)}", file=sys.stderr)

@@ -9,7 +9,6 @@ import argparse
 import os
 import pwd
 import sqlite3
-import sys
 from pathlib import Path
 
 from ..asking import Claxon, NotAnswered, read_key
@@ -31,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser, *, scope: str) -> None:
         metavar="FILE",
         help=f"holds a key of scope {scope}, for the service (or CLAXON_{scope.upper()}_KEY)",
     )
+
+
+def variables(scope: str) -> dict[str, str]:
+    """Return what a command takes from the environment that needs a key of a scope."""
+    admin = {"CLAXON_ADMIN_KEY": "a key of scope admin, if no file is named"}
+    return admin if scope == "admin" else {"CLAXON_READ_KEY": "a key of scope read, if no file is named"} | admin
 
 
 def reach(options: argparse.Namespace, *, scope: str) -> Claxon | sqlite3.Connection:
@@ -76,9 +81,3 @@ def whoever_runs_this() -> Actor:
     except KeyError:
         name = str(os.getuid())
     return Actor(who=f"user {name}", via="command line")
-
-
-def refuse(problem: object) -> int:
-    """Say what is wrong; return the exit status."""
-    print(f"claxon: {problem}", file=sys.stderr)
-    return 2

@@ -6,9 +6,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable
 from pathlib import Path
+
+from .saying import add_json, refuse, say_json, wants_json
+
+FIELDS = {
+    "labels": "the alert's",
+    "at": "the instant that time intervals were asked for, Unix seconds",
+    "tree": "every route that was asked, from the first, and what its matchers say",
+    "told": "who is told, in order: receiver, grouping, what keeps it quiet",
+    "inhibitors": "what could mute it",
+    "escalations": "what happens while nobody acknowledges",
+}
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,12 +35,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     route.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)")
     route.add_argument("--at", default="0s", metavar="TIME", help="how long ago, or RFC 3339; default: now")
     route.add_argument("--format", default="text", choices=["text", "json"])
+    add_json(route, FIELDS, exits={0: "done", 2: "cannot say"})
     route.set_defaults(command=_route)
 
 
 def _route(options: argparse.Namespace) -> int:
-    import msgspec
-
     from alerts.routing import explain_routing
 
     from ..clock import now
@@ -44,14 +53,14 @@ def _route(options: argparse.Namespace) -> int:
         at = _instant(options.at, now=now())
         config = load_config(options.config, build_receivers=False).config
     except ConfigFileError as fault:
-        return _refuse(fault.problems)
+        return refuse(options, *fault.problems)
     except InstantError as fault:
-        return _refuse([f"--at: {fault}"])
+        return refuse(options, f"--at: {fault}")
     except ValueError as fault:
-        return _refuse([str(fault)])
+        return refuse(options, fault)
     routing = explain_routing(config, labels, now=at)
-    if options.format == "json":
-        print(msgspec.json.format(msgspec.json.encode(routing)).decode())
+    if wants_json(options):
+        say_json(routing, indent=2)
     else:
         print(routing_text(routing))
     return 0
@@ -81,9 +90,3 @@ def _labels(texts: Iterable[str]) -> dict[str, str]:
             raise ValueError(f"{name}: said twice: an alert has one value of a label")
         found[name] = value
     return found
-
-
-def _refuse(problems: Iterable[str]) -> int:
-    for problem in problems:
-        print(f"claxon: {problem}", file=sys.stderr)
-    return 2

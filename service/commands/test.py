@@ -6,11 +6,11 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
     from alerts.scenarios import Difference
@@ -29,6 +29,15 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     test.add_argument("files", type=Path, nargs="+", metavar="FILE", help="a file of scenarios, or a folder of *.yml")
     test.add_argument("--format", choices=["text", "json"], default="text", help="default %(default)s")
     test.add_argument("-k", dest="word", default="", metavar="WORD", help="only scenarios with this in file or name")
+    add_json(
+        test,
+        {
+            "scenarios": "each: file, line, name, passed, differences (line, where, claim, expected, was, ledger)",
+            "passed": "how many went as expected",
+            "failed": "how many did not",
+        },
+        exits={0: "all is as expected", 1: "something is not", 2: "a file cannot be used"},
+    )
     test.set_defaults(command=_test)
 
 
@@ -37,7 +46,7 @@ def _test(options: argparse.Namespace) -> int:
 
     files, problems = _load(options.files)
     if problems:
-        return _refuse(problems)
+        return refuse(options, *problems)
     chosen = [
         (file, scenario)
         for file in files
@@ -45,8 +54,8 @@ def _test(options: argparse.Namespace) -> int:
         if options.word.lower() in f"{file.file.path.name} {scenario.name}".lower()
     ]
     if not chosen:
-        return _refuse([f"-k: {options.word}: no scenario has this in its file's name or its own: leave it out"])
-    report = _Report(as_json=options.format == "json")
+        return refuse(options, f"-k: {options.word}: no scenario has this in its file's name or its own: leave it out")
+    report = _Report(as_json=wants_json(options))
     for file, scenario in chosen:
         report.add(run_scenario(file.file, scenario))
     report.end()
@@ -92,7 +101,7 @@ class _Report:
         n, failed = len(self.results), self.failed
         if self._as_json:
             scenarios = [_mapping(result) for result in self.results]
-            print(json.dumps({"scenarios": scenarios, "passed": n - failed, "failed": failed}, indent=2))
+            say_json({"scenarios": scenarios, "passed": n - failed, "failed": failed}, indent=2)
         else:
             print(f"{n} scenario{'' if n == 1 else 's'}: {n - failed} as expected, {failed} not")
 
@@ -132,9 +141,3 @@ def _where(difference: Difference) -> str:
     from alerts.problems import Problem
 
     return Problem(difference.path, "").where
-
-
-def _refuse(problems: list[str]) -> int:
-    for problem in problems:
-        print(f"claxon: {problem}", file=sys.stderr)
-    return 2

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import argparse
 import sqlite3
-import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..settings import DEFAULT_DATA
+from .saying import add_json, refuse, say_json, wants_json
+
+if TYPE_CHECKING:
+    from ..proof import Proof
 
 
 def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,6 +27,22 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "decisions with the one that was committed. Changes nothing. Exit status: 0 the same, 1 another, 2 cannot.",
     )
     verify.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    add_json(
+        verify,
+        {
+            "first": "the first row of the log that was decided again",
+            "last": "the last",
+            "beginning": "what it began with, in words",
+            "events": "events in those rows",
+            "decisions": "decisions that the hashes cover",
+            "seconds": "how long it took",
+            "committed": 'the hash that was committed; "" is none',
+            "again": "the hash that came out now",
+            "unreadable": "rows that the disk has changed",
+            "same": "whether all was decided the same",
+        },
+        exits={0: "the same", 1: "another", 2: "cannot"},
+    )
     verify.set_defaults(command=_verify)
 
 
@@ -38,19 +58,40 @@ def _verify(options: argparse.Namespace) -> int:
         finally:
             connection.close()
     except (StorageError, sqlite3.DatabaseError) as fault:
-        print(f"claxon: {fault}", file=sys.stderr)
-        return 2
+        return refuse(options, fault)
     seconds = time.perf_counter() - begin
+    if wants_json(options):
+        say_json(_answer(proof, seconds))
+    else:
+        _say(proof, seconds)
+    if proof.unreadable:
+        rows = ", ".join(map(str, proof.unreadable[:20]))
+        refuse(options, f"event log: {len(proof.unreadable)} rows cannot be read (bit rot): {rows}")
+    if proof.committed == "":
+        return refuse(options, "cursor: no hash yet: start `claxon serve` on it once")
+    return 0 if proof.same else 1
+
+
+def _answer(proof: Proof, seconds: float) -> dict[str, object]:
+    return {
+        "first": proof.first,
+        "last": proof.last,
+        "beginning": proof.beginning,
+        "events": proof.events,
+        "decisions": proof.decisions,
+        "seconds": round(seconds, 3),
+        "committed": proof.committed,
+        "again": proof.again,
+        "unreadable": proof.unreadable,
+        "same": proof.same,
+    }
+
+
+def _say(proof: Proof, seconds: float) -> None:
     rate = proof.events / seconds if seconds > 0 else 0.0
     print(f"log:       rows {proof.first} to {proof.last}, {proof.beginning}")
     print(f"decided:   {proof.decisions:,} decisions on {proof.events:,} events in {seconds:.1f} s ({rate:,.0f}/s)")
     print(f"committed: {proof.committed or 'unknown'}")
     print(f"again:     {proof.again}")
-    if proof.unreadable:
-        rows = ", ".join(map(str, proof.unreadable[:20]))
-        print(f"claxon: event log: {len(proof.unreadable)} rows cannot be read (bit rot): {rows}", file=sys.stderr)
-    if proof.committed == "":
-        print("claxon: cursor: no hash yet: start `claxon serve` on it once", file=sys.stderr)
-        return 2
-    print("the same" if proof.same else "NOT the same: another version of Claxon decided, or the log was changed")
-    return 0 if proof.same else 1
+    if proof.committed:
+        print("the same" if proof.same else "NOT the same: another version of Claxon decided, or the log was changed")

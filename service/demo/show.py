@@ -6,13 +6,12 @@ the outbox, the pages. ≠ how any of it works.
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO, TypeVar
+from typing import TypeAlias, TypeVar
 
 import claxon
 import uvicorn
@@ -23,6 +22,7 @@ from alerts.lifecycle import Alert
 from ..app import Service
 from ..config_file import load_config
 from ..logs import configure_logs
+from ..receivers.console import ConsoleReceiver
 from ..serve import bind, make_server
 from ..settings import Settings
 from ..storage.ledger import Wanted
@@ -33,14 +33,24 @@ from .quick_rules import KEEP_S, quick_rules
 
 T = TypeVar("T")
 
+Say: TypeAlias = Callable[[dict[str, object]], object]
+"""Takes what is said: `text`, and more for programs."""
+
 _WAIT_S = 25.0
 _RESOLVE_S = 75.0
 
 
-def run(*, host: str, port: int, wait: bool, out: TextIO | None = None) -> int:
-    """Run the demo; return 0 if everything happened that it promises."""
-    configure_logs("error")
-    out = out or sys.stdout
+def run(*, host: str, port: int, wait: bool, say: Say | None = None) -> int:
+    """Run the demo; return 0 if everything happened that it promises.
+
+    Args:
+        host: Where the service listens.
+        port: The same.
+        wait: Whether it goes on serving at the end.
+        say: Takes each thing that is said, with what a program wants to know; None prints it.
+    """
+    configure_logs("error", as_json=say is not None)
+    ConsoleReceiver.as_json = say is not None
     with tempfile.TemporaryDirectory(prefix="claxon-demo-") as folder:
         settings = Settings(host=host, port=port, data=Path(folder))
         listener = bind(settings)
@@ -50,7 +60,7 @@ def run(*, host: str, port: int, wait: bool, out: TextIO | None = None) -> int:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="demo-server")
         thread.start()
         try:
-            return _show(service, server, settings, out, wait=wait)
+            return _show(service, server, settings, say or _print, wait=wait)
         except KeyboardInterrupt:
             return 130
         finally:
@@ -60,7 +70,7 @@ def run(*, host: str, port: int, wait: bool, out: TextIO | None = None) -> int:
             thread.join(timeout=15)
 
 
-def _show(service: Service, server: uvicorn.Server, settings: Settings, out: TextIO, *, wait: bool) -> int:
+def _show(service: Service, server: uvicorn.Server, settings: Settings, say: Say, *, wait: bool) -> int:
     if not _until(lambda: server.started, 15):
         return 1
     claxon.instrument(url=settings.url, interval_s=0.2)
@@ -70,7 +80,7 @@ def _show(service: Service, server: uvicorn.Server, settings: Settings, out: Tex
     reports = App("reports", "reports/weekly")
     batch = App("batch", "batch/tag", HAIKU)
     with Apps([checkout, search, billing, reports, batch]):
-        show = _Show(service, settings.url, out)
+        show = _Show(service, settings.url, say)
         show.begin()
         show.ignored(checkout)
         show.streak(search)
@@ -84,13 +94,17 @@ def _show(service: Service, server: uvicorn.Server, settings: Settings, out: Tex
         return status
 
 
+def _print(said: dict[str, object]) -> None:
+    print(said["text"], flush=True)  # noqa: T201 — to the person at the terminal
+
+
 class _Show:
     """The steps, in order."""
 
-    def __init__(self, service: Service, url: str, out: TextIO) -> None:
+    def __init__(self, service: Service, url: str, say: Say) -> None:
         self._service = service
         self._url = url
-        self._out = out
+        self._out = say
         self._missed: list[str] = []
         self._paged: set[str] = set()
 
@@ -155,7 +169,7 @@ class _Show:
         )
         self._say("Next: README, `make serve`, and five lines in your app.")
         for missed in self._missed:
-            self._say(f"NOT SEEN: {missed}")
+            self._say(f"NOT SEEN: {missed}", missed=missed)
         return 1 if self._missed else 0
 
     def stay(self) -> None:
@@ -165,10 +179,10 @@ class _Show:
     # ── telling and asking ────────────────────────────────────────────────────
 
     def _step(self, number: int, text: str) -> None:
-        self._say(f"\n── {number}. {text}")
+        self._say(f"\n── {number}. {text}", step=number)
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._out, flush=True)
+    def _say(self, text: str, **more: object) -> None:
+        self._out({"text": text, **more})
 
     def _expect(self, alertname: str) -> None:
         begin = time.monotonic()
@@ -177,7 +191,9 @@ class _Show:
         if seen:
             name = next(v.alert.fingerprint for v in self._views() if v.alert.labels["alertname"] == alertname)
             self._say(
-                f"   paged {took:.1f} s after the fault began. Why, and what was held back: {self._url}/alerts/{name}"
+                f"   paged {took:.1f} s after the fault began. Why, and what was held back: {self._url}/alerts/{name}",
+                alertname=alertname,
+                seconds=round(took, 3),
             )
         self._check(f"a page of {alertname}", seen)
         time.sleep(1)

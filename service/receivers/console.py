@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from dataclasses import dataclass
-from typing import Self, TextIO
+from typing import ClassVar, Self, TextIO
+
+import msgspec
+from claxon.arguments import harmless
 
 from alerts.notification import Notification
 
+from ..colour import wants_colour
 from .base import Answer, DeliveryError, Reason
 from .console_page import page
 from .layout import laid_out
@@ -52,6 +55,9 @@ class ConsoleReceiver:
     rate = None
     resend_s = None
 
+    # `claxon serve --json`: of the whole process, for a reload makes new receivers.
+    as_json: ClassVar[bool] = False
+
     def __init__(self, config: ConsoleConfig, *, stream: TextIO | None = None) -> None:
         self.send_resolved = config.send_resolved
         self._stream = stream
@@ -62,23 +68,20 @@ class ConsoleReceiver:
         In a thread, for a terminal that is stopped with Ctrl-S would stop the service.
         """
         stream = self._stream or sys.stdout
-        colour = wants_colour(stream)
-        text = _fitting(await laid_out(len(notification.alerts), lambda: page(notification, colour=colour)), stream)
+        text = await laid_out(len(notification.alerts), lambda: self._text(notification, stream))
         try:
             await asyncio.to_thread(_write, stream, text)
         except (OSError, ValueError) as error:
             raise DeliveryError(f"console: cannot be written: {type(error).__name__}", reason=Reason.NETWORK) from None
         return Answer(text="printed")
 
+    def _text(self, notification: Notification, stream: TextIO) -> str:
+        if self.as_json:
+            return harmless(msgspec.json.encode({"notification": notification}).decode()) + "\n"
+        return _fitting(page(notification, colour=wants_colour(stream)), stream)
+
     async def close(self) -> None:
         """Do nothing: the stream is not ours."""
-
-
-def wants_colour(stream: TextIO) -> bool:
-    """Whether the stream is a terminal that may be coloured. https://no-color.org"""
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
-        return False
-    return not stream.closed and stream.isatty()
 
 
 def _fitting(text: str, stream: TextIO) -> str:

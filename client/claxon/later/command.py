@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from ..arguments import fault_line, harmless
 from .errors import LaterError, StoreUnavailable
 from .job import Job, State
 from .queue import VARIABLE, DeferredCalls
@@ -69,14 +70,14 @@ def _run(options: argparse.Namespace) -> int:
     try:
         queue = _open(url)
     except LaterError as error:
-        return _failed(error, ASKED_WRONGLY)
+        return _failed(options, error, ASKED_WRONGLY)
     action: Callable[[DeferredCalls, argparse.Namespace], int] = options.action
     try:
         return action(queue, options)
     except StoreUnavailable as error:
-        return _failed(error, FAILED)
+        return _failed(options, error, FAILED)
     except LaterError as error:
-        return _failed(error, FAILED)
+        return _failed(options, error, FAILED)
     finally:
         queue.close()
 
@@ -90,8 +91,8 @@ def _open(url: str) -> DeferredCalls:
     return queue
 
 
-def _failed(error: Exception | str, status: int) -> int:
-    sys.stderr.write(f"deferred: {error}\n")
+def _failed(options: argparse.Namespace, error: Exception | str, status: int) -> int:
+    sys.stderr.write(fault_line(str(error)) if options.json else f"deferred: {error}\n")
     return status
 
 
@@ -101,7 +102,7 @@ def _say(text: str) -> int:
 
 
 def _say_json(value: object) -> int:
-    return _say(json.dumps(value, ensure_ascii=False, indent=2))
+    return _say(harmless(json.dumps(value, ensure_ascii=False, indent=2)))
 
 
 def _list(queue: DeferredCalls, options: argparse.Namespace) -> int:
@@ -144,7 +145,7 @@ def _aligned(rows: list[tuple[str, ...]]) -> Iterable[str]:
 def _show(queue: DeferredCalls, options: argparse.Namespace) -> int:
     job = queue.find(options.id)
     if job is None:
-        return _failed(f"{options.id}: no such job: see `list`", FAILED)
+        return _failed(options, f"{options.id}: no such job: see `list`", FAILED)
     described = _described(job, content=options.content)
     if options.json:
         return _say_json(described)
@@ -197,13 +198,13 @@ def _retry(queue: DeferredCalls, options: argparse.Namespace) -> int:
     if options.dead:
         return _told(options, "retried", queue.retry_dead())
     if not queue.retry(options.id):
-        return _failed(f"{options.id}: no dead or waiting job: see `list`", FAILED)
+        return _failed(options, f"{options.id}: no dead or waiting job: see `list`", FAILED)
     return _told(options, "retried", 1)
 
 
 def _drop(queue: DeferredCalls, options: argparse.Namespace) -> int:
     if not queue.drop(options.id):
-        return _failed(f"{options.id}: no such job: see `list`", FAILED)
+        return _failed(options, f"{options.id}: no such job: see `list`", FAILED)
     return _told(options, "dropped", 1)
 
 

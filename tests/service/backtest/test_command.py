@@ -64,7 +64,7 @@ def test_a_file_that_breaks_off_is_a_failure_that_still_shows_what_was_found(
     found = json.loads(said.out)
     assert len(found["alerts"]) == 1
     assert found["broken"] == [f"{log}: the gzip data end too early: copy the whole file"]
-    assert said.err == f"claxon: {found['broken'][0]}\n"
+    assert json.loads(said.err) == {"error": found["broken"][0]}
 
 
 def test_all_that_is_asked_for_wrongly_is_said_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

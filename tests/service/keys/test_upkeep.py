@@ -11,7 +11,7 @@ import pytest
 
 from alerts.config import KeyConfig
 from service.audit import HANGUP, Actor, Entry, Wanted, What, as_text, entry
-from service.cli import _parser
+from service.cli import make_parser
 from service.keys import upkeep
 from service.keys.book import Asked, Book
 from service.keys.in_force import Keys
@@ -147,7 +147,8 @@ def test_every_change_and_every_option_is_on_the_page() -> None:
         options |= set(re.findall(r"--[a-z-]+", _help(command)))
 
     assert [what.value for what in What if f"`{what.value}`" not in page] == []
-    assert sorted(option for option in options - {"--help", "--scope", "--format"} if f"{option}" not in page) == []
+    everywhere = {"--help", "--scope", "--format", "--json"}
+    assert sorted(option for option in options - everywhere if f"{option}" not in page) == []
     assert {"--only-app", "--overlap", "--data", "--key-file", "--print"} <= options
 
 
@@ -157,5 +158,5 @@ def _help(command: list[str]) -> str:
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        _parser().parse_args(command)
+        make_parser().parse_args(command)
     return said.getvalue()

@@ -1,0 +1,94 @@
+"""`claxon serve`: takes events, evaluates rules, pages people.
+
+≠ how anything works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from ..push_environment import push_from_environment
+from ..settings import (
+    DEFAULT_DATA,
+    DEFAULT_LISTEN,
+    Settings,
+    SettingsError,
+    check_exposure,
+    keys_from_environment,
+    parse_listen,
+    parse_retention,
+    tls_files,
+)
+from .saying import add_json, refuse, wants_json
+
+_VARIABLES = {
+    "CLAXON_ADMIN_KEY": "a key of scope admin",
+    "CLAXON_READ_KEY": "a key of scope read",
+    "CLAXON_INGEST_KEY": "a key of scope ingest",
+    "CLAXON_TLS_CERT": "as --tls-cert",
+    "CLAXON_TLS_KEY": "as --tls-key",
+    "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where metrics are pushed to, with OpenTelemetry's other variables "
+    "([how](../howto/push-metrics.md))",
+}
+
+
+def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    serve = commands.add_parser(
+        "serve",
+        help="take events, evaluate rules, page people",
+        description="Takes events, evaluates rules, pages people, until it is told to stop. Logs on standard error: "
+        "as text on a terminal, as JSON lines elsewhere. SIGHUP has it read its configuration again.",
+    )
+    serve.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)")
+    serve.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default %(default)s")
+    serve.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    serve.add_argument(
+        "--tls-cert", type=Path, metavar="FILE", help="PEM: speak HTTPS, with this certificate (or CLAXON_TLS_CERT)"
+    )
+    serve.add_argument("--tls-key", type=Path, metavar="FILE", help="PEM: its private key (or CLAXON_TLS_KEY)")
+    serve.add_argument("--retention-age", metavar="30d", help="delete events that are older; default: as configured")
+    serve.add_argument("--retention-size", metavar="20GB", help="delete the oldest over it; default: as configured")
+    serve.add_argument("--log-level", default="info", choices=["debug", "info", "warning", "error"])
+    add_json(
+        serve,
+        {"notification": "what a console receiver prints: status, receiver, reason, labels, alerts, ..."},
+        exits={0: "stopped", 2: "not started", 70: "the database is corrupt: have it started again"},
+        lines=True,
+        variables=_VARIABLES,
+    )
+    serve.set_defaults(command=_serve)
+
+
+def _serve(options: argparse.Namespace) -> int:
+    from ..config_file import ConfigFileError
+    from ..serve import serve
+    from ..storage.database import StorageError
+
+    try:
+        host, port = parse_listen(options.listen)
+        tls = tls_files(options.tls_cert, options.tls_key, os.environ)
+        age_s, size = parse_retention(options.retention_age, options.retention_size)
+        settings = Settings(
+            host=host,
+            port=port,
+            data=options.data,
+            config=options.config,
+            tls=tls,
+            push=push_from_environment(os.environ),
+            retention_age_s=age_s,
+            retention_size=size,
+        )
+        return serve(
+            settings,
+            keys_from_environment(os.environ),
+            check_exposure=check_exposure,
+            log_level=options.log_level,
+            as_json=wants_json(options),
+        )
+    except SettingsError as fault:
+        return refuse(options, fault)
+    except (ConfigFileError, StorageError) as fault:
+        return refuse(options, *str(fault).splitlines())
