@@ -42,6 +42,7 @@ from .api import previews as previews_api
 from .api import rejects as rejects_api
 from .api import silences_page as silences_api
 from .api import status as status_api
+from .api import top as top_api
 from .api.auth import SameOrigin
 from .api.bodies import Budget
 from .api.events import install_events
@@ -63,6 +64,7 @@ from .keys.book import Book
 from .keys.in_force import Keys
 from .keys.session_book import SessionBook
 from .keys.sessions import Sessions
+from .lately import STEP_S, Noted
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .live import Live
 from .metrics import Metrics
@@ -181,6 +183,7 @@ class Service:
         self.trials = Trials(lambda: open_reader(settings.data), steady=clock.monotonic)
         self.indexer = Indexer(self.core, lambda: open_reader(settings.data))
         self.spending = Spending(self.core, clock=self.clock)
+        self.noted = Noted(self.core, steady=clock.monotonic)
         self.scheduler = Scheduler()
         self.configuration = Configuration(
             settings,
@@ -307,6 +310,8 @@ class Service:
         self.indexer.start()
         self.retention.start()
         self.scheduler.every(TICK_S, "evaluate", self.evaluate)
+        self.core.submit(self.noted.note)
+        self.scheduler.every(STEP_S, "lately", self._job("lately", self.noted.note))
         self.core.submit(self.spending.note)
         self.scheduler.every(SPENDING_S, "spending", self._job("spending", self.spending.note))
         self.scheduler.every(PRUNE_S, "prune", self._job("prune", lambda: self.core.prune(keep_s=KEEP_S)))
@@ -430,6 +435,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         alerts_api,
         drill_api,
         status_api,
+        top_api,
         page_api,
         by_labels_api,
         pages_delivery_api,

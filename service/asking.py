@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import urllib.error
@@ -35,9 +36,10 @@ class NotAnswered(Exception):
 class Claxon:
     """A running Claxon."""
 
-    def __init__(self, url: str, *, key: str = "") -> None:
+    def __init__(self, url: str, *, key: str = "", timeout_s: float = TIMEOUT_S) -> None:
         self._url = url.rstrip("/")
         self._key = key
+        self._timeout_s = timeout_s
         # A proxy of the environment does not lead to this machine.
         local = is_loopback(urlsplit(self._url).hostname or "")
         self._opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
@@ -78,13 +80,14 @@ class Claxon:
         headers |= {"Content-Type": "application/json"} if body is not None else {}
         request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 — checked just above
         try:
-            with self._opener.open(request, timeout=TIMEOUT_S) as answer:
+            with self._opener.open(request, timeout=self._timeout_s) as answer:
                 found: bytes = answer.read()
                 return found
         except urllib.error.HTTPError as fault:
             with fault:
                 raise NotAnswered(_said(fault, self._url, scope), status=fault.code) from fault
-        except OSError as fault:
+        except (OSError, http.client.HTTPException) as fault:
+            # The second: it ended in the middle of its answer.
             said = getattr(fault, "reason", fault)
             remedy = "start `claxon serve`, or name another one by --url"
             nobody = isinstance(said, ConnectionRefusedError)

@@ -24,10 +24,27 @@ from .commands import (
     rules,
     serve,
     test,
+    top,
     verify,
 )
 
-_COMMANDS = (serve, demo, backtest, check, rules, test, explain, route, fire_drill, keys, audit, verify, export, backup)
+_COMMANDS = (
+    serve,
+    demo,
+    top,
+    backtest,
+    check,
+    rules,
+    test,
+    explain,
+    route,
+    fire_drill,
+    keys,
+    audit,
+    verify,
+    export,
+    backup,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

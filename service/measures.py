@@ -181,6 +181,11 @@ class Measures:
         found = {model: waiting.measured.copied() for model, waiting in self._waiting.items()}
         return found if self._others is None else found | {OTHERS: self._others.measured.copied()}
 
+    def throttled(self) -> dict[Model, float]:
+        """Return how many seconds clients held attempts back, by (app, environment, model), where they did."""
+        held = ((model, waiting.measured.throttled_s) for model, waiting in self._waiting.items())
+        return {model: seconds for model, seconds in held if seconds}
+
     def _weight_of(self, n: int, second: int) -> int:
         if second != self._second:
             self._second, self._in_second = second, 0

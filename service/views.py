@@ -191,6 +191,15 @@ def inhibitor(held_back: str) -> str:
     return by if kind == "inhibited" else ""
 
 
+def _attention(view: AlertView) -> tuple[bool, bool, float]:
+    """Those first that nobody looks after and that people are told of."""
+    return bool(view.held_back or view.ack or view.silences), *_gravity(view)
+
+
+def _gravity(view: AlertView) -> tuple[bool, float]:
+    return view.alert.labels.get("severity") != "page", -(view.alert.fired_at or 0)
+
+
 class Views:
     """Gathers views; every method runs in the core's thread."""
 
@@ -210,7 +219,7 @@ class Views:
     def now(self, choose: Callable[[NowView], Chosen] | None = None) -> NowView:
         """Return the front page; where there is a choice, only what is chosen of it is told in full."""
         firing = [*self._standing(self._core.engine.firing()), *self._posted(firing=True)]
-        firing.sort(key=lambda v: (v.alert.labels.get("severity") != "page", -(v.alert.fired_at or 0)))
+        firing.sort(key=_gravity)
         resolved = [*self._shown(state.load_resolved(self._core.connection, limit=20)), *self._posted(firing=False)]
         resolved.sort(key=lambda v: -(v.alert.resolved_at or 0))
         found = NowView(
@@ -224,18 +233,30 @@ class Views:
         return found
 
     def _tell(self, found: NowView, chosen: Chosen) -> None:
-        for view in chosen.alerts:
-            rule = self.rule_of(view.alert) if view.message is _UNSAID else None
-            if rule is not None:
-                view.message = message(view.alert, rule, external_url=self.external_url)
+        self._put_into_words(chosen.alerts)
         minutes = self._core.engine.history(chosen.apps)
         for app in found.apps:
             app.minutes = minutes.get((app.app, app.environment), [])
+
+    def _put_into_words(self, views: Iterable[AlertView]) -> None:
+        for view in views:
+            rule = self.rule_of(view.alert) if view.message is _UNSAID else None
+            if rule is not None:
+                view.message = message(view.alert, rule, external_url=self.external_url)
 
     def alerts(self) -> list[AlertView]:
         """Return the alerts that fire or are pending, and those that were posted and fire."""
         decided = [a for a in self._core.engine.alerts() if a.state is not State.INACTIVE]
         return [*self._shown(decided), *self._posted(firing=True)]
+
+    def standing(self, *, most: int) -> list[AlertView]:
+        """Return alerts that fire, those first that need somebody, and then pending ones; at most so many, in words."""
+        pending = [alert for alert in self._core.engine.alerts() if alert.state is State.PENDING]
+        firing = [*self._standing(self._core.engine.firing()), *self._posted(firing=True)]
+        firing.sort(key=_attention)
+        found = [*firing, *self._standing(pending)][:most]
+        self._put_into_words(found)
+        return found
 
     def alert(self, fingerprint: str) -> AlertPage | None:
         """Return all about one alert; None if it never fired and nobody posted it."""

@@ -21,7 +21,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "remedy; and warns of what is odd, such as a route that nothing reaches, or a page that waits for its group. "
         "Ends with 0 if it is good, 2 if not. Starts nothing, sends nothing.",
     )
-    check.add_argument("file", type=Path, metavar="FILE")
+    check.add_argument("file", type=Path, metavar="FILE", help="a configuration or a rule file")
     add_json(
         check,
         {

@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Writes events, in the order in which they came, to FILE.parquet, FILE.ndjson or FILE.ndjson.zst. "
         "The file is there as a whole or not at all. Exit status: 0 written, 1 failed, 2 asked for wrongly.",
     )
-    export.add_argument("file", type=Path, metavar="FILE")
+    export.add_argument("file", type=Path, metavar="FILE", help="is made; its ending says what is written")
     export.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
     export.add_argument("--since", default="", metavar="TIME", help="such as 24h (ago) or 2026-11-25T00:00:00Z")
     export.add_argument("--until", default="", metavar="TIME", help="the same")

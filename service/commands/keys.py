@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..asking import Claxon
     from ..keys.book import Book, Made
 
-_EXITS = {0: "done", 2: "not done"}
-
 _MADE = {
     "key": "the key itself, shown only now",
     "id": "the first 8 digits of its SHA-256",
@@ -45,13 +43,13 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     listed.add_argument("--format", default="text", choices=["text", "json"])
     listed.set_defaults(command=_list)
     rotate = keys.add_parser("rotate", help="make a new key in place of one, which goes on for a while")
-    rotate.add_argument("name", metavar="NAME")
+    rotate.add_argument("name", metavar="NAME", help="of the key")
     rotate.add_argument(
         "--overlap", default="24h", metavar="FOR", help=f"the old key works as long, {_DURATION}; default %(default)s"
     )
     rotate.set_defaults(command=_rotate)
     revoke = keys.add_parser("revoke", help="refuse a key from the next request on")
-    revoke.add_argument("name", metavar="NAME")
+    revoke.add_argument("name", metavar="NAME", help="of the key; all of that name, if there are more")
     revoke.add_argument("--id", default="", metavar="ID", help="only the one with this id, of those of the name")
     revoke.set_defaults(command=_revoke)
     told = {
@@ -65,12 +63,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     }
     for parser, fields in told.items():
         reached.add_arguments(parser, scope="admin")
-        add_json(parser, fields, exits=_EXITS, variables=reached.variables("admin"))
+        add_json(parser, fields, variables=reached.variables("admin"))
 
 
 def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     create = keys.add_parser("create", help="make a key; it alone goes to standard output")
-    create.add_argument("name", metavar="NAME")
+    create.add_argument("name", metavar="NAME", help="of the new key; no other one has it")
     create.add_argument("--scope", default="ingest", choices=["ingest", "read", "admin"], help="default %(default)s")
     create.add_argument("--app", default="", help="the app of events that name none")
     create.add_argument("--only-app", action="store_true", help="refuse events of other apps, one by one")
@@ -85,7 +83,7 @@ def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="keep it nowhere: print it, and the line for `keys` of the configuration",
     )
     reached.add_arguments(create, scope="admin")
-    add_json(create, _MADE, exits=_EXITS, variables=reached.variables("admin"))
+    add_json(create, _MADE, variables=reached.variables("admin"))
     create.set_defaults(command=_create)
 
 

@@ -16,7 +16,7 @@ from weakref import WeakKeyDictionary
 
 from claxon.arguments import harmless
 
-EXITS: Mapping[int, str] = MappingProxyType({0: "done", 1: "failed", 2: "asked for wrongly"})
+EXITS: Mapping[int, str] = MappingProxyType({0: "done", 2: "not done"})
 """What a command ends with, unless it says otherwise."""
 
 

@@ -45,7 +45,7 @@ def register(commands: Commands) -> None:
         return made
 
     listing = add("list", _list, "jobs, the earliest due first, then those that ended")
-    listing.add_argument("--state", choices=[state.value for state in State])
+    listing.add_argument("--state", choices=[state.value for state in State], help="only these; default: all")
     listing.add_argument("--most", type=int, default=MOST, metavar="N", help="default %(default)s")
     listing.add_argument("--content", action="store_true", help="with --json: prompts too")
     show = add("show", _show, "one job")
