@@ -40,8 +40,12 @@ class Claxon:
         self._url = url.rstrip("/")
         self._key = key
         self._timeout_s = timeout_s
+        try:
+            host = urlsplit(self._url).hostname or ""
+        except ValueError as fault:
+            raise NotAnswered(f"--url: {self._url}: {fault}: write one such as http://127.0.0.1:5290") from fault
         # A proxy of the environment does not lead to this machine.
-        local = is_loopback(urlsplit(self._url).hostname or "")
+        local = is_loopback(host)
         self._opener = urllib.request.build_opener(*([urllib.request.ProxyHandler({})] if local else []))
 
     def get(self, path: str, query: Mapping[str, str] | None = None) -> bytes:

@@ -72,19 +72,23 @@ def say_json(value: object, *, indent: int | None = None) -> None:
     say_json_text((msgspec.json.format(text, indent=indent) if indent is not None else text).decode())
 
 
-def say_json_text(text: str) -> None:
-    """Print JSON as it is, but for what might order a terminal about: that is escaped."""
-    say_text(harmless(text).rstrip("\n") + "\n")
+def say_json_text(text: str) -> bool:
+    """Print JSON; what might order a terminal about is escaped; return whether somebody reads."""
+    if "utf" not in (sys.stdout.encoding or "utf-8").lower():
+        text = json.dumps(json.loads(text))
+    return say_text(harmless(text).rstrip("\n") + "\n")
 
 
-def say_text(text: str) -> None:
-    """Print text to a reader who may have had enough of it."""
+def say_text(text: str) -> bool:
+    """Print text; return whether somebody reads: who has had enough may have gone, as `head` does."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError:
-        # Whoever read had enough, as `head` has; Python would complain once more when it ends.
+        # Or else Python would complain once more when it ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return False
+    return True
 
 
 def refuse(options: argparse.Namespace, *problems: object, status: int = 2) -> int:

@@ -134,7 +134,8 @@ def _stream(options: argparse.Namespace, claxon: Claxon, sort: Sort) -> int:
     try:
         while True:
             try:
-                say_json_text(ask(claxon, sort, most=_MOST)[0].decode())
+                if not say_json_text(ask(claxon, sort, most=_MOST)[0].decode()):
+                    return 0
             except NotAnswered as fault:
                 refuse(options, fault)
                 if is_refusal(fault):
@@ -151,7 +152,8 @@ def _live(options: argparse.Namespace, claxon: Claxon, writer: Claxon, sort: Sor
     from ..top.shown import Shown
     from ..top.terminal import Terminal
 
-    shown = Shown(url=options.url, name=options.name or _user(), sort=sort)
+    patience_s = options.interval + 2 * _TIMEOUT_S
+    shown = Shown(url=options.url, name=options.name or _user(), sort=sort, patience_s=patience_s)
     try:
         with Terminal(colour=wants_colour(sys.stdout)) as terminal:
             asker = Asker(claxon, writer, interval_s=options.interval, tell=terminal.wake, sort=sort)

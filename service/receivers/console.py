@@ -77,7 +77,8 @@ class ConsoleReceiver:
 
     def _text(self, notification: Notification, stream: TextIO) -> str:
         if self.as_json:
-            return harmless(msgspec.json.encode({"notification": notification}).decode()) + "\n"
+            line = harmless(msgspec.json.encode({"notification": notification}).decode()) + "\n"
+            return _fitting(line, stream)
         return _fitting(page(notification, colour=wants_colour(stream)), stream)
 
     async def close(self) -> None:

@@ -9,6 +9,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TypeAlias
 
 import msgspec
@@ -18,6 +19,8 @@ from .view import AlertRow, Sort, Top
 
 MOST = {"alerts": "100", "models": "200"}
 """Of each, in a live view."""
+
+_OTHER = "another version of Claxon, or something else, answers there: update it, or name another address by --url"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +54,16 @@ def ask(claxon: Claxon, sort: Sort, *, most: dict[str, str] = MOST) -> tuple[byt
     Raises:
         NotAnswered: There is none.
     """
-    body = claxon.get("/v1/top", {"sort": sort.value} | most)
+    try:
+        body = claxon.get("/v1/top", {"sort": sort.value} | most)
+    except NotAnswered as fault:
+        if fault.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise NotAnswered(f"/v1/top: 404: {_OTHER}", status=fault.status) from fault
     try:
         return body, msgspec.json.decode(body, type=Top)
     except (msgspec.DecodeError, UnicodeDecodeError) as fault:
-        raise NotAnswered(f"/v1/top: {fault}: is this Claxon, of this version?") from fault
+        raise NotAnswered(f"/v1/top: {fault}: {_OTHER}") from fault
 
 
 def is_refusal(fault: NotAnswered) -> bool:

@@ -65,9 +65,9 @@ def _head(shown: Shown, cells: int, now: float) -> list[Line]:
     if cells < UNCUT:
         url = cell(url, max(0, cells - width(version) - width(right) - 2))
     head = [Line(base=Style.HEAD).add(version).add(url).add(f"  {right}")]
-    if shown.fault:
+    if trouble := shown.trouble(now):
         since = f" for {span(now - shown.heard_at)}" if top is not None else ""
-        head.append(Line().add(f"NO ANSWER{since}: {harmless(shown.fault)}", Style.RED))
+        head.append(Line().add(f"NO ANSWER{since}: {harmless(trouble)}", Style.RED))
     elif top is None:
         head.append(Line().add("asking ..."))
     else:

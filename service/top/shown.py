@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from .view import AlertRow, Sort, Top
 
@@ -31,6 +32,7 @@ class Shown:
         top: The newest answer; None before the first.
         heard_at: When that came, by the clock that never jumps.
         fault: Why the newest question had no answer; "" if it had one.
+        patience_s: After so long without an answer nobody answers, whatever was said last.
         chosen: The fingerprint of the alert that is chosen; "" while there is none.
         part: What fills the screen.
         down: How many lines of an alert are above the screen.
@@ -44,6 +46,7 @@ class Shown:
     top: Top | None = None
     heard_at: float = 0.0
     fault: str = ""
+    patience_s: float = inf
     sort: Sort = Sort.ERRORS
     chosen: str = ""
     part: Part = Part.ALL
@@ -91,6 +94,11 @@ class Shown:
         """Sort the models by the next thing."""
         orders = list(Sort)
         self.sort = orders[(orders.index(self.sort) + 1) % len(orders)]
+
+    def trouble(self, now: float) -> str:
+        """Return why there is no new answer; "" if there is one."""
+        late = self.top is not None and now - self.heard_at > self.patience_s
+        return self.fault or ("it takes its time" if late else "")
 
     def at(self, now: float) -> float:
         """Return the service's present: its clock may be another one than this machine's."""

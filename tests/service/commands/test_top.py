@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from service.cli import main
+from tests.support.pager import Pager, Reply
 from tests.support.running import Process, until
 from tests.support.screens import ENTER, LEAVE, OnTerminal
 
@@ -328,6 +329,37 @@ def test_as_json_it_goes_on_and_says_on_the_other_stream_that_nobody_answers(cla
     assert [one["claxon"]["ready"] for one in (*said, again)] == [True, True, True]
     assert said[0]["at"] < said[1]["at"]
     assert "Connection" in fault["error"]
+
+
+def test_a_reader_who_has_had_enough_ends_it(claxon: Process) -> None:
+    command = (
+        f"{sys.executable} -m service top --url {claxon.url} --json --interval 0.2 | head -n 1; echo ${{PIPESTATUS[*]}}"
+    )
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+
+    line, statuses = done.stdout.splitlines()
+    assert json.loads(line)["claxon"]["ready"]
+    assert (statuses, done.stderr) == ("0 0", "")
+
+
+def test_something_else_that_answers_is_said_to_be_that(capsys: pytest.CaptureFixture[str]) -> None:
+    with Pager(Reply(status=404, body='{"detail": "Not Found"}')) as other:
+        assert main(["top", "--once", "--url", other.url]) == 2
+        missing = capsys.readouterr().err
+        other.answer_with(Reply(body="<html>"))
+        assert main(["top", "--once", "--url", other.url]) == 2
+        strange = capsys.readouterr().err
+
+    assert missing.startswith("claxon: /v1/top: 404: another version of Claxon, or something else, answers there: ")
+    assert ": another version of Claxon, or something else, answers there: " in strange
+
+
+def test_an_answer_that_breaks_off_is_none(capsys: pytest.CaptureFixture[str]) -> None:
+    with Pager(Reply(headers={"Content-Length": "100"}, body="{")) as broken:
+        assert main(["top", "--once", "--url", broken.url]) == 2
+    assert capsys.readouterr().err.startswith(f"claxon: {broken.url}: ")
+    assert main(["top", "--once", "--url", "http://["]) == 2
+    assert capsys.readouterr().err.startswith("claxon: --url: http://[: ")
 
 
 def test_once_it_ends_with_2_if_nobody_answers(capsys: pytest.CaptureFixture[str]) -> None:

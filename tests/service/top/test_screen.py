@@ -196,6 +196,9 @@ def test_the_clock_is_the_services_and_goes_on_between_two_answers() -> None:
     gone = text(shown([alert()], [], fault="http://x: refused: start it"), now=1012.0)
     assert gone[1] == "NO ANSWER for 12 s: http://x: refused: start it"
     assert any("ClaudeConsecutive" in line for line in gone)
+    slow = shown([alert()], [], patience_s=11.0)
+    assert text(slow, now=1011.0)[1].startswith("READY")
+    assert text(slow, now=1011.1)[1] == "NO ANSWER for 11 s: it takes its time"
 
 
 def test_what_is_wrong_with_claxon_comes_first() -> None:
