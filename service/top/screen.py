@@ -18,6 +18,7 @@ UNCUT = 1_000
 
 _TITLE = 13
 _WORDY = 72
+_LITTLE = 4
 
 
 def frame(shown: Shown, *, cells: int, lines: int, now: float) -> list[Line]:
@@ -67,7 +68,8 @@ def _head(shown: Shown, cells: int, now: float) -> list[Line]:
     head = [Line(base=Style.HEAD).add(version).add(url).add(f"  {right}")]
     if trouble := shown.trouble(now):
         since = f" for {span(now - shown.heard_at)}" if top is not None else ""
-        head.append(Line().add(f"NO ANSWER{since}: {harmless(trouble)}", Style.RED))
+        why = harmless(trouble.removeprefix(f"{shown.url}: "))
+        head.append(Line().add(f"NO ANSWER{since}: {why}", Style.RED))
     elif top is None:
         head.append(Line().add("asking ..."))
     else:
@@ -124,11 +126,11 @@ def _alerts(shown: Shown, top: Top, cells: int, room: int, now: float) -> list[L
         return found
     found.append(alerts_head(cells))
     room -= 2
-    fits = room if len(top.alerts) + (top.more_alerts > 0) <= room else max(1, room - 1)
+    fits = _fits(len(top.alerts), top.more_alerts, room)
     place_of = next((i for i, row in enumerate(top.alerts) if row.fingerprint == shown.chosen), 0)
     first = max(0, min(place_of - fits // 2, len(top.alerts) - fits))
     seen = top.alerts[first : first + fits]
-    left_out = top.more_alerts + len(top.alerts) - len(seen)
+    left_out = top.more_alerts + len(top.alerts) - len(seen) if fits < room else 0
     # Second lines for as many as there is room for, from the gravest on.
     second = room - len(seen) - (left_out > 0)
     for i, alert in enumerate(seen):
@@ -150,12 +152,18 @@ def _models(shown: Shown, top: Top, cells: int, room: int) -> list[Line]:
     if not top.models:
         return found
     found.append(models_head(cells, shown.sort))
-    fits = room - len(found)
-    if len(top.models) + (top.more_models > 0) > fits:
-        fits -= 1
-    seen = top.models[: max(0, fits)]
+    room -= len(found)
+    fits = _fits(len(top.models), top.more_models, room)
+    seen = top.models[:fits]
     found += [model_line(row, cells=cells) for row in seen]
-    return [*found, *_more(top.more_models + len(top.models) - len(seen), "models")]
+    return [*found, *_more(top.more_models + len(top.models) - len(seen) if fits < room else 0, "models")]
+
+
+def _fits(rows: int, left_out: int, room: int) -> int:
+    """Return how many rows are shown; in little room, a row says more than that there are others: so does the title."""
+    if rows + (left_out > 0) <= room:
+        return rows
+    return room - 1 if room >= _LITTLE else max(1, room)
 
 
 def _more(n: int, what: str) -> list[Line]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..pages.format import span
-from .cells import Line, Style, cell, harmless
+from .cells import Line, Style, cell, harmless, width
 from .view import AlertRow, ModelRow, Sort
 from .words import errors, few, held, left, pace, place, severity_style, state
 
@@ -90,9 +90,11 @@ class _Column:
     sort: Sort | None = None
 
 
+_FAILED_FROM = 100
+
 _COLUMNS = (
     _Column(title="ATT/S", width=6, sort=Sort.RATE),
-    _Column(title="FAILED", width=6, narrowest=100, sort=Sort.ERRORS),
+    _Column(title="FAILED", width=6, narrowest=_FAILED_FROM, sort=Sort.ERRORS),
     _Column(title="ABSORB", width=6, narrowest=72),
     _Column(title="EXH", width=4, narrowest=72, sort=Sort.EXHAUSTED),
     _Column(title="BUDGET", width=7, sort=Sort.BUDGET),
@@ -108,7 +110,7 @@ def _names(cells: int) -> tuple[int, int]:
     """Return how wide app/environment and model are."""
     if cells >= _ROOMY:
         return 24, 22
-    return (16, 13) if cells >= _NARROW else (14, 10)
+    return (16, 12) if cells >= _NARROW else (14, 10)
 
 
 def models_head(cells: int, sort: Sort) -> Line:
@@ -120,7 +122,8 @@ def models_head(cells: int, sort: Sort) -> Line:
     for column in _columns(cells):
         chosen = column.sort is sort
         line.add(f" {cell(column.title, column.width, right=True)}", Style.BOLD if chosen else Style.DIM)
-    return line.add("  ERRORS", Style.BOLD if sort is Sort.ERRORS else Style.DIM)
+    here = sort is Sort.ERRORS and cells < _FAILED_FROM
+    return line.add("  ERRORS", Style.BOLD if here else Style.DIM)
 
 
 def model_line(row: ModelRow, *, cells: int) -> Line:
@@ -137,10 +140,16 @@ def model_line(row: ModelRow, *, cells: int) -> Line:
     line = Line()
     room = cells - app - model - 5 - sum(column.width + 1 for column in _columns(cells))
     line.add("! " if row.firing else "  ", Style.RED)
-    line.add(f"{cell(place(row.app, row.environment), app)} {cell(harmless(row.model), model)}")
+    line.add(f"{cell(place(row.app, row.environment), app)} {cell(_model(row.model, model), model)}")
     for column in _columns(cells):
         line.add(f" {cell(numbers[column.title], column.width, right=True)}", _style(column, row))
     return line.add("  " + errors(row, room), Style.YELLOW if row.failed else Style.PLAIN)
+
+
+def _model(name: str, cells: int) -> str:
+    """Return a model's name; where there is no room, without what all have: the version must be seen."""
+    name = harmless(name)
+    return name if width(name) <= cells else name.removeprefix("claude-")
 
 
 def _none(n: int) -> str:

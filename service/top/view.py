@@ -58,9 +58,21 @@ class AlertRow(msgspec.Struct, frozen=True, kw_only=True):
     """One alert that fires or is pending.
 
     Attributes:
+        fingerprint: 16 hex digits of its labels.
+        state: "firing" or "pending".
+        alertname: Of its rule.
+        severity: "page", "ticket", or another of the rule's own.
+        app: "" where the rule does not tell apps apart.
+        environment: The same.
+        labels: All of them.
+        summary: One line: what is wrong, where.
         since: When it began to fire, or to be pending, Unix seconds.
         measured: "9 of 61 calls failed in 5m (14.8 %)": k of n.
         errors: What failed, most first.
+        blame: Where to look first: provider, key, account, request, network or nobody.
+        advice: What the most frequent error asks a person to do.
+        request_ids: Up to 5, to give to the provider's support.
+        url: The alert's page.
         held_back: By what nobody is told of it: "inhibited <fingerprint>", "silenced <id>", "muted <time interval>".
         ack: Who looks after it; null is nobody.
         silences: Those that match it.
@@ -90,6 +102,9 @@ class ModelRow(msgspec.Struct, frozen=True, kw_only=True):
     """What came of one (app, environment, model) in the last `window_s`.
 
     Attributes:
+        app: "" where events name none.
+        environment: The same.
+        model: As it was asked for.
         attempts: All.
         per_s: Their pace over the last minute; null before a second is known.
         errors: Failed ones by category; cancelled ones are none.
@@ -119,7 +134,9 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True):
     """How many alerts there are, shown or not.
 
     Attributes:
+        firing: Those that fire.
         pages: Of those that fire, the ones of severity `page`.
+        pending: Those whose condition holds, but not for long enough yet.
         acknowledged: Of those that fire and are shown, the ones that somebody looks after.
     """
 

@@ -9,6 +9,9 @@ from ..pages.format import UNKNOWN, count, percent, span
 from .cells import Style, cut, harmless, width
 from .view import AlertRow, ClaxonView, ModelRow
 
+_HINT = 2
+"""Cells of " …"."""
+
 
 def place(app: str, environment: str) -> str:
     """Return app/environment; an app without a name is a dash."""
@@ -49,19 +52,17 @@ def left(share: float | None) -> str:
 
 
 def errors(row: ModelRow, cells: int) -> str:
-    """Return failures by category, most first, in so many cells: a number is there as a whole, or not at all."""
-    said = ""
+    """Return failures by category, most first, in so many cells: numbers are whole, and an ellipsis is for the rest."""
+    said: list[str] = []
     for i, (category, n) in enumerate(row.errors.items()):
-        more = f" {harmless(category)} {count(n)}" if i else _first(harmless(category), count(n), cells)
-        last = i == len(row.errors) - 1
-        if i and width(said) + width(more) + (0 if last else 2) > cells:
-            return f"{said} …" if width(said) + 2 <= cells else said
-        said += more
-    return said
-
-
-def _first(category: str, n: str, cells: int) -> str:
-    return f"{cut(category, max(1, cells - len(n) - 1))} {n}"
+        room = cells - (_HINT if i < len(row.errors) - 1 else 0)
+        name, number = harmless(category), count(n)
+        if not said:
+            name = cut(name, max(1, room - len(number) - 1))
+        elif width(" ".join([*said, name, number])) > room:
+            return " ".join([*said, "…"])
+        said.append(f"{name} {number}")
+    return " ".join(said)
 
 
 def state(alert: AlertRow) -> str:

@@ -144,7 +144,7 @@ def test_models_are_sorted_by_what_is_asked_for(claxon: Process) -> None:
 
 def _models(terminal: OnTerminal) -> list[str]:
     below = terminal.screen.text.partition("MODELS")[2].splitlines()[2:]
-    return [line.removeprefix("!").split()[0] for line in below if "claude-" in line]
+    return [line.removeprefix("!").split()[0] for line in below if "sonnet" in line]
 
 
 # ── acknowledging ─────────────────────────────────────────────────────────────

@@ -165,6 +165,24 @@ def test_the_alert_that_is_chosen_is_always_seen() -> None:
     assert any(line == "  and 17 more alerts" for line in text(what))
 
 
+def test_in_little_room_a_row_says_more_than_that_there_are_others() -> None:
+    """The titles have the numbers of all."""
+    found = text(shown([alert(i) for i in range(5)], [model(i) for i in range(5)]), lines=12)
+
+    assert found[3].startswith("ALERTS  5 firing")
+    assert [line[:2] for line in found[5:8]] == ["> ", "  ", ""]
+    assert found[8].startswith("MODELS  5 with attempts")
+    assert found[10].startswith("! app-0/")
+    assert not any("more" in line for line in found)
+    left_out = text(shown([alert(i) for i in range(5)], [], more_alerts=7), lines=40)
+    assert "  and 7 more alerts" in left_out
+
+
+def test_a_models_version_is_seen_where_there_is_little_room() -> None:
+    assert "app-0/prod       sonnet-4-5" in "\n".join(text(shown([], [model(model="claude-sonnet-4-5")])))
+    assert " claude-sonnet-4-5 " in "\n".join(text(shown([], [model(model="claude-sonnet-4-5")]), cells=120))
+
+
 def test_an_alert_that_has_resolved_leaves_its_place_to_the_next_one() -> None:
     what = shown([alert(0), alert(1), alert(2)], [])
     what.move(1)
@@ -233,15 +251,15 @@ def test_a_number_is_there_as_a_whole_or_not_at_all() -> None:
     assert [few(n) for n in numbers] == ["0", "7", "999", "1.0k", "1.2k", "9.9k", "46k", "1.0M", "3.1M", "12G"]
     assert [held(s) for s in (1, 231, 2280, 999 * 60 + 31, 9e6)] == ["1s", "231s", "38m", "17h", "104d"]
     row = model(errors={"overloaded": 270, "server": 60, "rate_limit": 5})
-    assert [errors(row, n) for n in (99, 35, 26, 25, 24, 16, 14, 9)] == [
+    assert [errors(row, n) for n in (99, 37, 36, 26, 25, 16, 15, 9)] == [
+        "overloaded 270 server 60 rate_limit 5",
         "overloaded 270 server 60 rate_limit 5",
         "overloaded 270 server 60 …",
         "overloaded 270 server 60 …",
         "overloaded 270 …",
         "overloaded 270 …",
-        "overloaded 270 …",
-        "overloaded 270",
-        "over… 270",
+        "overload… 270 …",
+        "ov… 270 …",
     ]
 
 
