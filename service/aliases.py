@@ -1,7 +1,7 @@
 """Aliases: the names that hand-written log lines and log shippers use for the fields of an event.
 
 An alias counts only where the field itself is absent, and only where it can mean one thing: a number without a
-unit in its name is no duration. `python -m service.aliases` prints the table of docs/reference/events.md.
+unit in its name is no duration. `python -m docs.events_reference` writes the table of docs/reference/events.md.
 
 ≠ which values a field takes.
 """
@@ -306,7 +306,3 @@ def rows() -> Iterator[str]:
     levels = ", ".join(f"`{level}`" for level in sorted(FAILED_LEVELS))
     names = ", ".join(f"`{name}`" for name in _LEVELS)
     yield f"| `error_type` | {names} | `unknown`, for {levels}, where nothing else says what failed |"
-
-
-if __name__ == "__main__":
-    print("\n".join(rows()))  # noqa: T201 — for the page

@@ -45,9 +45,13 @@ _KNOWN = frozenset(FIELDS)
 _LIMIT_NAMES = frozenset(RateLimits.__struct_fields__)
 # Half as long again takes a search for the same bytes by `in`.
 _SECRET = re.compile(rb"sk-ant-")
-_CUT = {"error_message": MAX_MESSAGE, "error_type": 200, "error_code": 200}
-_MAX_ATTRIBUTE = 500
-_MAX_ATTRIBUTE_NAME = 64
+
+CUT = {"error_message": MAX_MESSAGE, "error_type": 200, "error_code": 200}
+"""Characters of a field that are kept: an error is not refused for its length."""
+
+MAX_ATTRIBUTE = 500
+MAX_ATTRIBUTE_NAME = 64
+"""Characters of an attribute that are kept."""
 
 
 class Refusal(msgspec.Struct):
@@ -214,7 +218,7 @@ def _known_fields(found: dict[str, Any]) -> tuple[dict[str, Any], int]:
     if isinstance(limits, dict):
         known["ratelimit"] = {name: value for name, value in limits.items() if name in _LIMIT_NAMES}
         dropped += len(limits) - len(known["ratelimit"])
-    return {name: _clean(value, _CUT.get(name)) for name, value in known.items()}, dropped
+    return {name: _clean(value, CUT.get(name)) for name, value in known.items()}, dropped
 
 
 def _clean(value: Any, most: int | None) -> Any:
@@ -224,7 +228,7 @@ def _clean(value: Any, most: int | None) -> Any:
         return value if most is None else value[:most]
     if isinstance(value, dict):
         return {
-            name[:_MAX_ATTRIBUTE_NAME]: _clean(part, _MAX_ATTRIBUTE) for name, part in value.items() if part is not None
+            name[:MAX_ATTRIBUTE_NAME]: _clean(part, MAX_ATTRIBUTE) for name, part in value.items() if part is not None
         }
     return value
 

@@ -17,7 +17,12 @@ MAX_BODY = 64 * 1024 * 1024
 MAX_MEMBERS = 1_000
 """gzip files one after another in one body."""
 
-_WINDOW = 8 * 1024 * 1024  # what every zstd decoder of HTTP must know, and no more: a frame may ask for gigabytes
+MAX_WINDOW = 8 * 1024 * 1024
+"""Bytes of zstd's window: what every decoder of HTTP must know, and no more; a frame may ask for gigabytes."""
+
+ENCODINGS = ("gzip", "x-gzip", "deflate", "zstd", "identity")
+"""What `expand` knows."""
+
 _PIECE = 64 * 1024
 # Of a stream without a stated size nothing says whether its end is missing: a frame of our own after it does.
 _END = b"\x00claxon: the end\x00"
@@ -142,7 +147,7 @@ def _unzstd(body: bytes, most: int) -> bytes:
         return _unzstd_stream(body, most)
     except zstandard.ZstdError as fault:
         if "memory" in str(fault):
-            raise BadEncoding(f"body: zstd: its window is over {_WINDOW} bytes: use a lower level") from fault
+            raise BadEncoding(f"body: zstd: its window is over {MAX_WINDOW} bytes: use a lower level") from fault
         raise BadEncoding("body: not valid zstd: compress it whole, or send it plain") from fault
 
 
@@ -155,7 +160,7 @@ def _one_frame(body: bytes) -> bytes | None:
 
 
 def _unzstd_stream(body: bytes, most: int) -> bytes:
-    reader = zstandard.ZstdDecompressor(max_window_size=_WINDOW).stream_reader(
+    reader = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW).stream_reader(
         body + _END_FRAME, read_across_frames=True
     )
     expanded: bytes = reader.read(most + len(_END) + 1)

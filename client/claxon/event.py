@@ -173,7 +173,7 @@ FIELDS: dict[str, str] = {
     "model_end_of_life": "a date as a string",
     "attributes": "a flat object of at most 16 strings",
 }
-"""What each field takes: the remedy in every refusal, and the reference page."""
+"""What each field takes: the remedy in every refusal. What it means: service/event_fields.py."""
 
 
 class EventError(ValueError):

@@ -163,7 +163,7 @@ _C = Category
 
 # error.details.error_code; the wording of messages is unstable, the codes are not.
 # cmek_feature_unsupported is a request for a feature, not a blocked account.
-_CODES: dict[str, Category] = {
+CODES: dict[str, Category] = {
     "enforced_spend_limit_reached": _C.ACCOUNT,
     "contract_spend_limit_reached": _C.ACCOUNT,
     "linked_organization_spend_limit_reached": _C.ACCOUNT,
@@ -321,7 +321,7 @@ def classify(error_code: str | None, error_type: str | None, status: int | None)
         status: The HTTP status, 100..599. A 2xx together with an `error_type`
             is an error inside a stream.
     """
-    if error_code is not None and (coded := _CODES.get(error_code)) is not None:
+    if error_code is not None and (coded := CODES.get(error_code)) is not None:
         return coded
     if error_type:
         return _of_type(error_type, status)

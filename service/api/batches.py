@@ -27,16 +27,18 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _SMALL = 64 * 1024  # bytes of a body of another format that are read on the event loop
-_NDJSON = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
-_TYPES = (
+NDJSON_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines")
+"""Those that say: one object a line."""
+
+JSON_TYPES = (
     "",
     "application/json",
     "text/plain",
     "application/octet-stream",
     "application/x-www-form-urlencoded",
-    *_NDJSON,
+    *NDJSON_TYPES,
 )
-
+"""The Content-Types of a body of events."""
 
 DROPPED_HEADER = "claxon-client-dropped"
 """How many events a client gave up before this batch; a re-post repeats it, so it counts with the batch."""
@@ -109,10 +111,10 @@ async def read_body_as(request: Request, body: bytes, read: Callable[[], T], *, 
 async def _read(service: Service, request: Request, body: bytes, received_at: float, app: str) -> Posted | Batch:
     """Return the text of a body, for the core to decode, or what it holds where that may take long."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind not in _TYPES:
+    if kind not in JSON_TYPES:
         raise UnknownType(f"Content-Type: {kind[:100]}: send application/json or application/x-ndjson")
     encoding = request.headers.get("content-encoding", "")
-    ndjson = kind in _NDJSON
+    ndjson = kind in NDJSON_TYPES
 
     def whole() -> Batch:
         return _stored(decode(expand(body, encoding), ndjson=ndjson, received_at=received_at, app=app))

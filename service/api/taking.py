@@ -24,9 +24,17 @@ from .problems import Problem
 if TYPE_CHECKING:
     from ..app import Service
 
-_BUSY = 512  # batches in the queue; each waits at most for a few commits
-_BUSY_HELD = 24 * 1024 * 1024  # bytes of bodies whose senders wait for an answer: a few tenths of a second of work
-_BUSY_BYTES = 64 * 1024 * 1024  # of their text; decoded they take up to three times as much
+MAX_WAITING = 512
+"""Batches in the queue; each waits at most for a few commits."""
+
+MAX_WAITING_HELD = 24 * 1024 * 1024
+"""Bytes of bodies whose senders wait for an answer: a few tenths of a second of work."""
+
+MAX_WAITING_BYTES = 64 * 1024 * 1024
+"""Bytes of their text; decoded they take up to three times as much."""
+
+MAX_IDEMPOTENCY = 200
+"""Characters of an Idempotency-Key that count."""
 
 
 def app_of(key: KeyConfig | None) -> str:
@@ -41,7 +49,8 @@ def refuse_when_busy(service: Service) -> None:
         Problem: 503.
     """
     core = service.core
-    if core.waiting > _BUSY or core.waiting_bytes > _BUSY_BYTES or service.bodies.held > _BUSY_HELD:
+    held = service.bodies.held
+    if core.waiting > MAX_WAITING or core.waiting_bytes > MAX_WAITING_BYTES or held > MAX_WAITING_HELD:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
 
 
@@ -96,11 +105,12 @@ async def submit(
         raise NoneGood(batch)
     if key is not None and (key.only_app or key.events_per_second):
         batch = _kept_within_limits(service, batch, key, received_at)
+    name = key.name if key is not None else ""
     work = Ingest(
         batch=batch,
         received_at=received_at,
         app=app_of(key),
-        key=f"{key.name if key is not None else ''}\0{told.idempotency[:200]}" if told.idempotency else None,
+        key=f"{name}\0{told.idempotency[:MAX_IDEMPOTENCY]}" if told.idempotency else None,
         client_dropped=told.client_dropped,
     )
     try:
