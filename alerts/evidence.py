@@ -15,7 +15,14 @@ _OTHER = "other"
 
 
 class Sample(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """One failed attempt."""
+    """One failed attempt.
+
+    Attributes:
+        at: When it ended, Unix seconds.
+        error: Its kind, such as "overloaded_error (529)".
+        category, model, path, attempt, request_id, call_id: As of the event.
+        message: The API's words.
+    """
 
     at: float
     error: str

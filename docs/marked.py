@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,6 +20,13 @@ def renewed(page: str, parts: Mapping[str, str]) -> str:
     if sorted(places) != sorted(parts):
         raise ValueError(f"parts: {sorted(parts)}: the page has places for {sorted(places)}: write <!-- from code: NAME --> and <!-- end -->")
     return _PART.sub(lambda found: f"{found[1]}\n{parts[found['name']].strip()}\n\n{found[3]}", page)
+
+
+def stale(page: Path, parts: Mapping[str, str]) -> list[str]:
+    """Return the lines of a page that are not what they would be, each with `-`, and with `+` what they would be."""
+    text = page.read_text(encoding="utf-8")
+    lines = difflib.unified_diff(text.splitlines(), renewed(text, parts).splitlines(), lineterm="", n=0)
+    return [line for line in lines if not line.startswith(("---", "+++", "@@"))]
 
 
 def renew(page: Path, parts: Mapping[str, str]) -> None:

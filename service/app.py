@@ -46,7 +46,7 @@ from .api import top as top_api
 from .api.auth import SameOrigin
 from .api.bodies import Budget
 from .api.events import install_events
-from .api.openapi import describe
+from .api.openapi import describe, operation_id
 from .api.problems import install_problems
 from .api.sharing import Shared
 from .api.v2 import router as api_v2
@@ -418,7 +418,10 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         summary="Alerting for applications that call the Claude API",
         version="0.1.0",
         lifespan=lifespan,
+        # Its scripts come from elsewhere, and would run where a browser has a session.
+        docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
     )
     app.state.service = service
     app.state.keys = service.keys

@@ -60,8 +60,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         at: Unix seconds.
-        who, via, address: As of the actor.
-        what: One of `What`.
+        who: The name of the key, `user NAME` at the command line, `PagerDuty: NAME`; "" where no key was needed.
+        via: api, page, link, webhook, signal or command line.
+        address: Of the other end; "" where there is none.
+        what: Such as key.revoked.
         subject: Which key, silence, alert, receiver.
         before, after: What it was and is, where that says more.
     """

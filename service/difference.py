@@ -26,7 +26,12 @@ _SETTINGS = {
 
 
 class ChangedRule(msgspec.Struct, frozen=True, kw_only=True):
-    """A rule that has another text; the hashes are the same if it decides as before and only says other words."""
+    """A rule that has another text; the hashes are the same if it decides as before and only says other words.
+
+    Attributes:
+        id: Of the rule.
+        old, new: The hashes.
+    """
 
     id: str
     old: str

@@ -33,6 +33,7 @@ class Hidden(msgspec.Struct, kw_only=True):
     """An episode of an alert that the silence hides, or would have hidden.
 
     Attributes:
+        fingerprint, episode, labels: Of the alert.
         fired_at: Unix seconds.
         resolved_at: None while it fires.
         told: Who knows of it, or was told then.

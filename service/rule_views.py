@@ -39,12 +39,18 @@ class RuleView(msgspec.Struct, kw_only=True):
 
     Attributes:
         id: What names it among others and over reloads.
+        alert: The name of its alerts.
+        severity: Of its alerts.
+        kind: Such as `error_rate`.
         hash: 12 hex digits that change when anything that decides changes.
         place: "file:line"; "" for one that Claxon ships.
         definition: The whole rule as a rule file writes it.
+        by: What its alerts are split by.
+        match: Its matchers.
         evaluated_at: Up to when it was evaluated, Unix seconds.
         firing: How many of its alerts fire.
         pending: How many are pending.
+        health: Whether it can be evaluated.
     """
 
     id: str

@@ -26,6 +26,8 @@ class AckView(msgspec.Struct, kw_only=True):
     """Who looks after an alert.
 
     Attributes:
+        by: Who said so.
+        at: When, Unix seconds.
         until: When those who were told are told again; None is never.
     """
 
@@ -35,7 +37,14 @@ class AckView(msgspec.Struct, kw_only=True):
 
 
 class SilencedBy(msgspec.Struct, kw_only=True):
-    """A silence in force that matches an alert."""
+    """A silence in force that matches an alert.
+
+    Attributes:
+        id: Of the silence.
+        by: Who made it.
+        until: When it ends, Unix seconds.
+        comment: Why.
+    """
 
     id: str
     by: str
@@ -44,7 +53,12 @@ class SilencedBy(msgspec.Struct, kw_only=True):
 
 
 class Due(msgspec.Struct, kw_only=True):
-    """Who is told, and when."""
+    """Who is told, and when.
+
+    Attributes:
+        at: Unix seconds.
+        receiver: Its name.
+    """
 
     at: float
     receiver: str
@@ -74,6 +88,7 @@ class Muted(msgspec.Struct, kw_only=True):
     """A route that is quiet now.
 
     Attributes:
+        receiver: Of the route.
         interval: The time interval.
         until: When the route may tell again; None is not within two days.
     """

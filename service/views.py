@@ -129,7 +129,12 @@ class AlertPage(msgspec.Struct, kw_only=True):
 
 
 class HeldBack(msgspec.Struct, kw_only=True):
-    """An alert that nobody was told of, for another one is its cause."""
+    """An alert that nobody was told of, for another one is its cause.
+
+    Attributes:
+        fingerprint, labels: Of the alert.
+        at: When it was held back, Unix seconds.
+    """
 
     fingerprint: str
     labels: Labels

@@ -17,7 +17,7 @@ from alerts.config import KeyConfig
 from ..instants import InstantError, parse_instant
 from ..storage.ledger import Wanted
 from .auth import actor_of, require
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["alerts"])
 
@@ -38,14 +38,19 @@ async def _told(request: Request, name: str, function: Callable[[], Any]) -> Res
 
 @router.get("/v1/alerts", dependencies=[_read], summary="Alerts that fire or are pending, with their evidence")
 async def get_alerts(request: Request) -> Response:
-    """Answer {"alerts": [...]}."""
+    """Answer {"alerts": [...]}, those of the configuration's rules, posted ones and Claxon's own."""
     views = request.app.state.service.views
     return await _told(request, "alerts", views.alerts)
 
 
-@router.get("/v1/alerts/{fingerprint}", dependencies=[_read], summary="One alert: episodes, why, and who was told")
+@router.get(
+    "/v1/alerts/{fingerprint}",
+    dependencies=[_read],
+    summary="One alert: episodes, why, and who was told",
+    responses=refuses({404: "it never fired"}),
+)
 async def get_alert(request: Request, fingerprint: str) -> Response:
-    """Answer 404 if it never fired."""
+    """Answer the alert as it is or was last, its rule, its decisions, and who is told."""
     views = request.app.state.service.views
 
     def find() -> bytes | None:
@@ -58,14 +63,18 @@ async def get_alert(request: Request, fingerprint: str) -> Response:
     return Response(body, media_type="application/json")
 
 
-@router.post("/v1/alerts/{fingerprint}/ack", summary="Acknowledge an alert that fires")
+@router.post(
+    "/v1/alerts/{fingerprint}/ack",
+    summary="Acknowledge an alert that fires",
+    responses=refuses({404: "it does not fire"}),
+)
 async def acknowledge(
     request: Request,
     fingerprint: str,
     key: Annotated[KeyConfig | None, Depends(_admin_key)],
     by: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """Answer the alert; 404 if it does not fire."""
+    """Answer the alert; whoever was to be told next is not, until the acknowledgement ends."""
     dispatch = request.app.state.service.dispatch
     who = by or (key.name if key is not None else "somebody")
     actor = actor_of(request, key)
@@ -80,14 +89,19 @@ async def acknowledge(
     return Response(body, media_type="application/json")
 
 
-@router.delete("/v1/alerts/{fingerprint}/ack", status_code=204, summary="Take an acknowledgement back")
+@router.delete(
+    "/v1/alerts/{fingerprint}/ack",
+    status_code=204,
+    summary="Take an acknowledgement back",
+    responses=refuses({404: "nobody has acknowledged it"}),
+)
 async def unacknowledge(
     request: Request,
     fingerprint: str,
     key: Annotated[KeyConfig | None, Depends(_admin_key)],
     by: Annotated[str, Query(max_length=100)] = "",
 ) -> Response:
-    """Answer 204, and those who were told of it are told again; 404 if nobody had acknowledged it."""
+    """Answer 204; those who were told of it are told again."""
     dispatch = request.app.state.service.dispatch
     who = by or (key.name if key is not None else "somebody")
     actor = actor_of(request, key)
@@ -139,7 +153,7 @@ def _instant(name: str, text: str, *, now: float) -> float | None:
 
 @router.get("/v1/rules", dependencies=[_read], summary="The rules in force")
 async def get_rules(request: Request) -> Response:
-    """Answer {"rules": [...]}."""
+    """Answer {"rules": [...]}, each with its definition and how it does."""
     return await _told(request, "rules", request.app.state.service.views.rules)
 
 

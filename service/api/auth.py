@@ -8,13 +8,15 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from fastapi import Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
-from alerts.config import KeyConfig
+from alerts.config import SCOPES, KeyConfig
 
 from ..audit import Actor
 from ..keys.in_force import Denied, Keys, Why
@@ -22,7 +24,7 @@ from .forms import read_form, wants_page
 from .problems import Problem, SeeOther, problem_response
 from .visit import Visit, present
 
-__all__ = ["Keys", "SameOrigin", "actor_of", "address_of", "admit", "admitted", "require", "wait"]
+__all__ = ["KEYS_OF", "Keys", "Require", "SameOrigin", "actor_of", "address_of", "admit", "admitted", "require", "wait"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -31,6 +33,11 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _SAYS_WHERE_FROM = (b"host", b"origin", b"sec-fetch-site")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _ALLOWED = {"ingest": {"ingest", "admin"}, "read": {"read", "admin"}, "admin": {"admin"}}
+KEYS_OF = {scope: " or ".join(f"`{one}`" for one in SCOPES if one in keys) for scope, keys in _ALLOWED.items()}
+"""The scopes of the keys that may do what needs a scope, in words."""
+
+_SAID = "A key of scope {}, also as the password of Basic with any user; none where Claxon has no keys."
+
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="Claxon: any user, a key as password", Bearer'}
 
 _READS = ("GET", "HEAD", "OPTIONS")
@@ -76,15 +83,25 @@ def wait(said: str, wait_s: float) -> Problem:
     return Problem(429, said, headers={"Retry-After": str(max(1, math.ceil(wait_s)))})
 
 
-def require(scope: str) -> Callable[[Request], Coroutine[Any, Any, KeyConfig | None]]:
-    """Return a dependency that lets only keys of a scope pass, and returns the key."""
+class Require(SecurityBase):
+    """A dependency that lets only keys of a scope pass, and returns the key. OpenAPI learns of the scope from it.
+
+    Attributes:
+        scope: ingest, read or admin.
+    """
+
+    def __init__(self, scope: str) -> None:
+        self.scope = scope
+        self.scheme_name = scope
+        self.model = HTTPBearer(description=_SAID.format(KEYS_OF[scope]))
 
     # In the event loop, where the limits are counted: it waits for nothing but for the rest of a form.
-    async def check(request: Request) -> KeyConfig | None:
+    async def __call__(self, request: Request) -> KeyConfig | None:
+        """Return the key; None where no key is needed."""
         try:
             if request.method in _READS or (visit := _logged_in(request)) is None:
-                return admitted(request, scope)
-            key = _of_session(request, visit, scope)
+                return admitted(request, self.scope)
+            key = _of_session(request, visit, self.scope)
         except Problem as problem:
             if problem.status == 401 and wants_page(request):
                 raise SeeOther(login_address(request)) from problem
@@ -93,7 +110,10 @@ def require(scope: str) -> Callable[[Request], Coroutine[Any, Any, KeyConfig | N
         await read_form(request)
         return key
 
-    return check
+
+def require(scope: str) -> Require:
+    """Return the dependency for a scope."""
+    return Require(scope)
 
 
 def admitted(request: Request, scope: str) -> KeyConfig | None:

@@ -16,7 +16,7 @@ from alerts.config import KeyConfig
 from ..watch.drill import MAX_WAIT_S, WAIT_S, DrillError
 from .auth import actor_of, require
 from .bodies import read_body
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["alerts"])
 
@@ -33,9 +33,13 @@ class Wanted(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 @router.post(
     "/v1/fire-drill",
     summary="Send a marked test page to a receiver, and its end",
+    responses=refuses(
+        {404: "there is no such receiver", 413: "the body is too large", 422: "the body is not as it should be"}
+        | {507: "the disk is full: nothing is sent"}
+    ),
 )
 async def fire_drill(request: Request, key: Annotated[KeyConfig | None, Depends(require("admin"))]) -> Response:
-    """Answer how each integration took both; 404 if there is no such receiver, 507 if nothing can be written."""
+    """Answer how each integration took both, once all have or the wait is over."""
     wanted = _wanted(await read_body(request))
     drills, actor = request.app.state.service.drills, actor_of(request, key)
     try:

@@ -27,7 +27,7 @@ from ..search.scanning import UnreadableRow
 from ..search.wanted import Outcome, Wanted
 from ..storage.database import StorageError
 from .auth import require
-from .problems import Problem
+from .problems import Problem, refuses
 
 if TYPE_CHECKING:
     from ..app import Service
@@ -40,7 +40,12 @@ Instant = Annotated[str, Query(description="RFC 3339, Unix seconds, or how long 
 Text = Annotated[str | None, Query(max_length=500)]
 
 
-@router.get("/v1/events", dependencies=[_read], summary="Failed events, newest first; those behind an alert")
+@router.get(
+    "/v1/events",
+    dependencies=[_read],
+    summary="Failed events, newest first; those behind an alert",
+    responses=refuses({404: "the alert never fired", 503: "too many search, or the log cannot be read"}),
+)
 async def get_events(
     request: Request,
     app: Text = None,

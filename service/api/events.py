@@ -13,7 +13,7 @@ from starlette.routing import Route
 from .auth import Receive, Scope, Send, admitted
 from .batches import take_body
 from .problems import Problem, problem_response
-from .taking import refuse_when_busy
+from .taking import NOT_TAKEN, refuse_when_busy
 
 if TYPE_CHECKING:
     from ..app import Service
@@ -24,7 +24,19 @@ OPERATION: dict[str, Any] = {
     "tags": ["events"],
     "summary": "Take events: one JSON object, an array, or one object a line",
     "operationId": "post_events",
-    "responses": {"202": {"description": "The good events are durable; the others are named"}},
+    "description": 'Answer {"accepted": n, "rejected": [...]} once the good events are durable; bad ones are refused '
+    "one by one. docs/reference/events.md says what an event is.",
+    "security": [{"ingest": []}],
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "description": "Makes a re-post harmless for 24 h: it gets the first answer",
+            "schema": {"type": "string"},
+        },
+    ],
+    "responses": {"202": {"description": "The good events are durable; the others are named"}}
+    | {str(status): {"description": when} for status, when in NOT_TAKEN.items()},
 }
 """What the OpenAPI document says of the route."""
 

@@ -20,7 +20,7 @@ from ..keys.book import Asked, Fault, KeyFault, Made
 from ..keys.listing import Listed
 from .alerts import ask
 from .auth import actor_of, require
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["keys"])
 
@@ -30,11 +30,30 @@ T = TypeVar("T")
 
 _MAX_BODY = 10_000
 _STATUS = {Fault.INVALID: 422, Fault.TAKEN: 409, Fault.UNKNOWN: 404, Fault.ELSEWHERE: 409}
+_REFUSED = {
+    404: "there is no key of this name",
+    409: "its name is taken, or it is kept elsewhere",
+    413: "the body is too large",
+    422: "the body, or a parameter, is not as it should be",
+    507: "the disk is full: nothing has changed",
+}
+_NEW = {status: when for status, when in _REFUSED.items() if status != 404}
+_REVOKED = {status: when for status, when in _REFUSED.items() if status != 413}
 _SECRET_HEADERS = {"Cache-Control": "no-store"}
 
 
 class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is posted for a new key; durations as in the configuration."""
+    """What is posted for a new key; durations as in the configuration.
+
+    Attributes:
+        name: What it is known by; of no other key that is in force.
+        scope: ingest, read or admin; the first key of a Claxon is of scope admin.
+        app: Of events that name none.
+        only_app: Refuses events of another app.
+        events_per_second, requests_per_second: In the long run; 0: any number.
+        burst: For so long it may hurry.
+        expires_in: After this it ends; left out, never.
+    """
 
     name: str
     scope: str = "ingest"
@@ -47,7 +66,11 @@ class NewKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Rotation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is posted for a rotation."""
+    """What is posted for a rotation.
+
+    Attributes:
+        overlap: How long the old key goes on; `0s`: it ends at once.
+    """
 
     overlap: str = "24h"
 
@@ -72,9 +95,15 @@ async def _listed(request: Request) -> list[Listed]:
     return found
 
 
-@router.post("/v1/keys", status_code=201, summary="Make a key; it is shown once", openapi_extra=_BODY)
+@router.post(
+    "/v1/keys",
+    status_code=201,
+    summary="Make a key; it is shown once",
+    openapi_extra=_BODY,
+    responses=refuses(_NEW),
+)
 async def post_key(request: Request, key: AdminKey) -> Response:
-    """Answer {"key": the key itself, "id", "name", ...}; 409 if its name is taken."""
+    """Answer {"key": the key itself, "id", "name", ...}."""
     posted = await _read(request, NewKey)
     asked = Asked(
         name=posted.name,
@@ -91,7 +120,13 @@ async def post_key(request: Request, key: AdminKey) -> Response:
     return await _shown_once(request, made)
 
 
-@router.post("/v1/keys/{name}/rotate", status_code=201, summary="Make a new key in place of one", openapi_extra=_BODY)
+@router.post(
+    "/v1/keys/{name}/rotate",
+    status_code=201,
+    summary="Make a new key in place of one",
+    openapi_extra=_BODY,
+    responses=refuses(_REFUSED),
+)
 async def post_rotation(request: Request, name: str, key: AdminKey) -> Response:
     """Answer as for a new key, and {"replaced": [...]}: those that go on for the overlap."""
     overlap_s = _seconds("overlap", (await _read(request, Rotation)).overlap)
@@ -100,7 +135,7 @@ async def post_rotation(request: Request, name: str, key: AdminKey) -> Response:
     return await _shown_once(request, made)
 
 
-@router.delete("/v1/keys/{name}", summary="Revoke a key, from the next request on")
+@router.delete("/v1/keys/{name}", summary="Revoke a key, from the next request on", responses=refuses(_REVOKED))
 async def delete_key(
     request: Request,
     name: str,

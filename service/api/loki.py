@@ -16,7 +16,8 @@ from ..decoding import Batch, expand
 from ..otlp.taking import take_lines
 from .auth import require
 from .batches import note_batch, read_body_as, receive_body
-from .taking import app_of, none_good, refuse_when_busy, take
+from .problems import refuses
+from .taking import NOT_TAKEN, app_of, none_good, refuse_when_busy, take
 
 if TYPE_CHECKING:
     from ..app import Service
@@ -27,7 +28,13 @@ _ingest_key = require("ingest")
 _CONTENT = {"requestBody": {"required": True, "content": {"application/json": {}, "application/x-protobuf": {}}}}
 
 
-@router.post("/loki/api/v1/push", status_code=204, summary="Take lines that are events", openapi_extra=_CONTENT)
+@router.post(
+    "/loki/api/v1/push",
+    status_code=204,
+    summary="Take lines that are events",
+    openapi_extra=_CONTENT,
+    responses=refuses(NOT_TAKEN),
+)
 async def push(request: Request, key: Annotated[KeyConfig | None, Depends(_ingest_key)]) -> Response:
     """Answer 204 once the events are durable; lines that are none are left out."""
     service: Service = request.app.state.service

@@ -18,8 +18,8 @@ from ..otlp.answers import JSON, PROTOBUF, answer, failure
 from ..otlp.taking import Taken, take_records, take_spans
 from .auth import admitted
 from .batches import note_batch, read_body_as, receive_body
-from .problems import Problem
-from .taking import app_of, refuse_when_busy, take
+from .problems import Problem, refuses
+from .taking import NOT_TAKEN, app_of, refuse_when_busy, take
 
 if TYPE_CHECKING:
     from ..app import Service
@@ -29,20 +29,32 @@ _PROTOBUF_TYPES = (PROTOBUF, "application/protobuf", "application/vnd.google.pro
 
 router = APIRouter(tags=["OTLP"])
 
-_CONTENT = {"requestBody": {"required": True, "content": {PROTOBUF: {}, JSON: {}}}}
+# The key is asked for inside: a refusal is in the form of the request, too.
+_CONTENT = {"requestBody": {"required": True, "content": {PROTOBUF: {}, JSON: {}}}, "security": [{"ingest": []}]}
+_REFUSED = {status: when for status, when in NOT_TAKEN.items() if status != 507}
 
 
 class _Reads(Protocol):
     def __call__(self, body: bytes, *, json: bool, received_at: float, app: str) -> Taken: ...
 
 
-@router.post("/v1/traces", summary="Take spans (OTLP): those that are calls to Claude", openapi_extra=_CONTENT)
+@router.post(
+    "/v1/traces",
+    summary="Take spans (OTLP): those that are calls to Claude",
+    openapi_extra=_CONTENT,
+    responses=refuses(_REFUSED),
+)
 async def post_traces(request: Request) -> Response:
     """Answer once the calls among the spans are durable."""
     return await _answer(request, take_spans, what="Spans")
 
 
-@router.post("/v1/logs", summary="Take log records (OTLP): those that are events", openapi_extra=_CONTENT)
+@router.post(
+    "/v1/logs",
+    summary="Take log records (OTLP): those that are events",
+    openapi_extra=_CONTENT,
+    responses=refuses(_REFUSED),
+)
 async def post_logs(request: Request) -> Response:
     """Answer once the events among the records are durable."""
     return await _answer(request, take_records, what="LogRecords")

@@ -132,6 +132,7 @@ def mount_static(app: FastAPI) -> None:
 
 
 async def _asset(name: str, v: str = "") -> Response:
+    """Answer the style sheet, the script or an icon."""
     if name not in ASSETS:
         raise Problem(404, f"static: {name[:40]}: no such file")
     body, kind = ASSETS[name]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
 
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["receivers"])
 
@@ -19,7 +19,15 @@ _PROBLEMS = {
 }
 
 
-@router.post("/v1/pagerduty/{receiver}", status_code=202, summary="PagerDuty's webhook v3: acknowledgements come back")
+@router.post(
+    "/v1/pagerduty/{receiver}",
+    status_code=202,
+    summary="PagerDuty's webhook v3: acknowledgements come back",
+    responses=refuses(
+        {400: "it is no message of PagerDuty's webhooks v3", 401: "its signature is missing or wrong"}
+        | {404: "there is no such receiver with a `webhook_secret`", 413: "it is too large"}
+    ),
+)
 async def post_webhook(request: Request, receiver: str) -> Response:
     """Answer 202 within 5 s; it needs no key but PagerDuty's signature. A message that comes again changes nothing."""
     body = bytearray()

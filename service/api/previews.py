@@ -20,12 +20,12 @@ from .. import silence_views
 from ..preview import Preview, preview, with_told
 from .alerts import ask
 from .auth import require
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["silences"])
 
 _MAX_BODY = 65_536
-_MAX_MATCHERS = 32
+MAX_MATCHERS = 32
 _OPERATORS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
 """By (is_regex, is_equal)."""
 
@@ -45,7 +45,7 @@ class _Matcher(msgspec.Struct, rename="camel"):
 class _Asked(msgspec.Struct):
     """The body: other members of a silence may be there, and change nothing."""
 
-    matchers: Annotated[list[_Matcher | str], msgspec.Meta(min_length=1, max_length=_MAX_MATCHERS)]
+    matchers: Annotated[list[_Matcher | str], msgspec.Meta(min_length=1, max_length=MAX_MATCHERS)]
 
 
 async def preview_of(request: Request, matchers: tuple[Matcher, ...], *, by: Asker = ask) -> Preview:
@@ -63,6 +63,9 @@ async def preview_of(request: Request, matchers: tuple[Matcher, ...], *, by: Ask
     "/v1/silences/preview",
     dependencies=[Depends(require("admin"))],
     summary="What a silence would hide now, and would have hidden in the last 7 days",
+    responses=refuses(
+        {400: "the body is not as it should be", 413: "it is too large", 422: "a matcher cannot be understood"}
+    ),
 )
 async def post_preview(request: Request) -> Response:
     """Answer the preview; nothing is changed. The body is {"matchers": [...]}: texts, or Alertmanager's objects."""

@@ -69,6 +69,11 @@ def problem_response(problem: Problem) -> JSONResponse:
     return JSONResponse(body, problem.status, problem.headers, media_type="application/problem+json")
 
 
+def refuses(said: Mapping[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Return, for a route's `responses`, with which statuses it refuses, and when; what holds of many is not said."""
+    return {status: {"description": when} for status, when in said.items()}
+
+
 def query_problem(fault: RequestValidationError) -> Problem:
     """Return the problem of a query, or of a path, that is not as it should be."""
     said = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in fault.errors())

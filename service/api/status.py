@@ -16,15 +16,17 @@ from alerts.config import KeyConfig
 from ..clock import monotonic
 from ..reloading import ReloadError
 from .auth import actor_of, require
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["status"])
 
 
 @router.head("/-/healthy", include_in_schema=False)
-@router.get("/-/healthy", summary="200 while the process works")
+@router.get(
+    "/-/healthy", summary="200 while the process works", responses=refuses({503: "a part has died: a restart helps"})
+)
 async def healthy(request: Request) -> Response:
-    """Answer 503 when a part has died: then a restart helps."""
+    """Answer ok."""
     dead = request.app.state.service.dead_parts()
     if dead:
         raise Problem(503, f"{', '.join(dead)}: not running: restart Claxon, and read its log")
@@ -32,9 +34,13 @@ async def healthy(request: Request) -> Response:
 
 
 @router.head("/-/ready", include_in_schema=False)
-@router.get("/-/ready", summary="200 once events are taken")
+@router.get(
+    "/-/ready",
+    summary="200 once events are taken",
+    responses=refuses({503: "the core is busy for over a second, or what comes cannot be written"}),
+)
 async def ready(request: Request) -> Response:
-    """Answer 503 when the core does not answer within a second, or when what comes cannot be written."""
+    """Answer ready."""
     service = request.app.state.service
     try:
         async with asyncio.timeout(1):
@@ -46,9 +52,13 @@ async def ready(request: Request) -> Response:
     return Response("ready\n", media_type="text/plain")
 
 
-@router.post("/-/reload", summary="Read configuration and rule files again")
+@router.post(
+    "/-/reload",
+    summary="Read configuration and rule files again",
+    responses=refuses({422: "something is wrong: `problems` has all of it, and nothing has changed"}),
+)
 async def reload(request: Request, key: Annotated[KeyConfig | None, Depends(require("admin"))]) -> Response:
-    """Answer what changed; 422 with every problem when anything is wrong, and then nothing has changed."""
+    """Answer what changed."""
     try:
         difference = await request.app.state.service.reload(actor_of(request, key))
     except ReloadError as fault:

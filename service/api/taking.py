@@ -37,6 +37,18 @@ MAX_IDEMPOTENCY = 200
 """Characters of an Idempotency-Key that count."""
 
 
+NOT_TAKEN = {
+    400: "nothing of it can be read, or no event is good",
+    403: "a key of another scope, or one that posts for another app alone",
+    413: "it is too large",
+    415: "its `Content-Type` or `Content-Encoding` is not spoken",
+    429: "the key asks, or posts, too often",
+    503: "Claxon is busy, or cannot write: send again after `Retry-After`",
+    507: "the disk is full: nothing was kept; send again after `Retry-After`",
+}
+"""When nothing of a body is taken, by status."""
+
+
 def app_of(key: KeyConfig | None) -> str:
     """Return the app of events that name none."""
     return key.app if key is not None and key.app else DEFAULT_APP

@@ -21,12 +21,19 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """A key as it is shown.
 
     Attributes:
+        name: What it is known by.
         id: The first 8 digits of its SHA-256: tells keys of one name apart.
+        scope: ingest, read or admin.
         source: configuration, environment, or database.
         state: active, ending (it has an end, and that is to come), expired, revoked.
+        app: Of events that name none; "" is none.
+        only_app: Whether events of another app are refused.
+        events_per_second, requests_per_second: In the long run; 0 is any number.
+        burst_s: For so many seconds' worth it may hurry.
+        created_by: Who made it; "" is not known.
         created_at, ends_at, revoked_at: Unix seconds; None: unknown, or never.
         last_used_at: The same, to about a minute.
-        revoke: How to.
+        revoke: How that is done.
     """
 
     name: str

@@ -57,7 +57,13 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Drilled(msgspec.Struct, frozen=True, kw_only=True):
-    """How one integration did."""
+    """How one integration did.
+
+    Attributes:
+        target: "receiver/kind/index".
+        trigger: The page.
+        resolve: Its end.
+    """
 
     target: str
     trigger: Leg

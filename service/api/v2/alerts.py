@@ -15,6 +15,7 @@ from alerts.overview import Grouped, Standing, Wanted, grouped, in_group_order, 
 
 from ..alerts import ask
 from ..auth import require
+from ..problems import refuses
 from .answers import V2Route, answer
 from .asked import ReceiverMatchers, any_receiver, read_wanted
 from .forms import Named, PostableAlert, alert_form, group_form
@@ -26,6 +27,15 @@ router = APIRouter(route_class=V2Route)
 _read = Depends(require("read"))
 WantedAlerts = Annotated[Wanted | None, Depends(read_wanted)]
 
+_REFUSED = {
+    400: "some alerts are not as they should be; the others are taken",
+    413: "there are too many, or the body is too large",
+    415: "its `Content-Type` or `Content-Encoding` is not spoken",
+    422: "a member is missing, or an URL is none; the others are taken",
+    500: "the disk takes nothing: send again",
+    503: "Claxon has too much to do: send again after `Retry-After`",
+}
+_ASKED = {400: "a matcher or an expression cannot be understood"}
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {}}}}
 
 
@@ -34,9 +44,10 @@ _BODY = {"requestBody": {"required": True, "content": {"application/json": {}}}}
     dependencies=[Depends(require("ingest"))],
     summary="Post alerts, as Prometheus does",
     openapi_extra=_BODY,
+    responses=refuses(_REFUSED),
 )
 async def post_alerts(request: Request) -> Response:
-    """Answer 200 once all are taken; 400 or 422 says what was wrong with some, and the others are taken."""
+    """Answer 200 once all are on disk."""
     await take(request, await _taking(await read(request)))
     return Response(status_code=200)
 
@@ -69,7 +80,12 @@ async def _one_by_one(body: bytes) -> Taking:
     return taking
 
 
-@router.get("/alerts", dependencies=[_read], summary="The alerts that fire, posted ones and Claxon's own")
+@router.get(
+    "/alerts",
+    dependencies=[_read],
+    summary="The alerts that fire, posted ones and Claxon's own",
+    responses=refuses(_ASKED),
+)
 async def get_alerts(request: Request, wanted: WantedAlerts) -> Response:
     """Answer [{labels, annotations, status, ...}], by fingerprint."""
     service = request.app.state.service
@@ -84,7 +100,12 @@ async def get_alerts(request: Request, wanted: WantedAlerts) -> Response:
     return answer(await asyncio.to_thread(lambda: msgspec.json.encode([alert_form(one) for one in found])))
 
 
-@router.get("/alerts/groups", dependencies=[_read], summary="The alerts that fire, as receivers are told of them")
+@router.get(
+    "/alerts/groups",
+    dependencies=[_read],
+    summary="The alerts that fire, as receivers are told of them",
+    responses=refuses(_ASKED),
+)
 async def get_groups(request: Request, wanted: WantedAlerts) -> Response:
     """Answer [{labels, receiver, alerts}]; what is told alone is a group of one."""
     service = request.app.state.service
@@ -99,7 +120,12 @@ async def get_groups(request: Request, wanted: WantedAlerts) -> Response:
     return answer(await asyncio.to_thread(lambda: msgspec.json.encode([group_form(g) for g in in_group_order(found)])))
 
 
-@router.get("/receivers", dependencies=[_read], summary="The receivers of the configuration")
+@router.get(
+    "/receivers",
+    dependencies=[_read],
+    summary="The receivers of the configuration",
+    responses=refuses(_ASKED),
+)
 async def get_receivers(request: Request, receiver_matchers: ReceiverMatchers = None) -> Response:
     """Answer [{name}], as they stand in the file."""
     receivers = (

@@ -32,7 +32,13 @@ class PostableAlert(msgspec.Struct, rename=_camel, kw_only=True):
 
 
 class Matcher(msgspec.Struct, rename=_camel, kw_only=True):
-    """One matcher of a silence."""
+    """One matcher of a silence.
+
+    Attributes:
+        name, value: Of the label.
+        is_regex: Whether the value is a regular expression for all of it.
+        is_equal: False: what does not match.
+    """
 
     name: str
     value: str
@@ -53,13 +59,24 @@ class PostableSilence(msgspec.Struct, rename=_camel, kw_only=True):
 
 
 class Named(msgspec.Struct, frozen=True):
-    """A receiver."""
+    """A receiver.
+
+    Attributes:
+        name: As in the configuration.
+    """
 
     name: str
 
 
 class AlertStatus(msgspec.Struct, rename=_camel, kw_only=True):
-    """What holds an alert back; the state is "active" or "suppressed"."""
+    """What holds an alert back.
+
+    Attributes:
+        state: "active" or "suppressed".
+        silenced_by: Ids of silences.
+        inhibited_by: Fingerprints of alerts.
+        muted_by: Names of time intervals.
+    """
 
     state: str
     silenced_by: tuple[str, ...]
@@ -68,7 +85,18 @@ class AlertStatus(msgspec.Struct, rename=_camel, kw_only=True):
 
 
 class GettableAlert(msgspec.Struct, rename=_camel, kw_only=True, omit_defaults=True):
-    """An alert as it is answered; without a link there is no generatorURL."""
+    """An alert as it is answered.
+
+    Attributes:
+        labels, annotations: Its own.
+        starts_at: When it began to fire.
+        ends_at: When it is over if nothing more is heard of it.
+        updated_at: When it was last heard of.
+        fingerprint: 16 hex digits of the labels.
+        receivers: Who is told of it.
+        status: What holds it back.
+        generator_url: Where its cause is seen; left out where nobody said.
+    """
 
     annotations: Labels
     ends_at: str
@@ -82,7 +110,14 @@ class GettableAlert(msgspec.Struct, rename=_camel, kw_only=True, omit_defaults=T
 
 
 class AlertGroup(msgspec.Struct, rename=_camel, kw_only=True):
-    """Alerts that one receiver is told of together."""
+    """Alerts that one receiver is told of together.
+
+    Attributes:
+        alerts: By fingerprint.
+        labels: What they share.
+        receiver: Who is told.
+        route_labels: Empty: routes have no labels.
+    """
 
     alerts: list[GettableAlert]
     labels: Labels
@@ -91,13 +126,28 @@ class AlertGroup(msgspec.Struct, rename=_camel, kw_only=True):
 
 
 class SilenceStatus(msgspec.Struct):
-    """Where a silence is in its life."""
+    """Where a silence is in its life.
+
+    Attributes:
+        state: pending, active or expired.
+    """
 
     state: str
 
 
 class GettableSilence(msgspec.Struct, rename=_camel, kw_only=True):
-    """A silence as it is answered; Alertmanager leaves annotations out where there are none, and so does this."""
+    """A silence as it is answered.
+
+    Attributes:
+        id: A UUID.
+        status: Where it is in its life.
+        matchers: All must match.
+        starts_at, ends_at: From when, until when.
+        updated_at: When it was made or changed last.
+        created_by: Who made it.
+        comment: Why.
+        annotations: Left out where there are none, as Alertmanager does.
+    """
 
     id: str
     status: SilenceStatus

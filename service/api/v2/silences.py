@@ -20,7 +20,7 @@ from alerts.silences import Silence, SilenceMatcher, SilenceState
 
 from ..alerts import ask
 from ..auth import actor_of, require
-from ..problems import Problem
+from ..problems import Problem, refuses
 from .answers import V2Route, answer
 from .asked import Flag, Matchers, read_flag, read_matchers
 from .forms import PostableSilence, silence_form
@@ -31,11 +31,26 @@ router = APIRouter(route_class=V2Route)
 _read = Depends(require("read"))
 AdminKey = Annotated[KeyConfig | None, Depends(require("admin"))]
 
+_REFUSED = {
+    400: "it cannot be put in force, or the body is no JSON",
+    404: "there is no silence with the id that was posted",
+    413: "the body is too large",
+    415: "its `Content-Type` or `Content-Encoding` is not spoken",
+    422: "a member is missing",
+    500: "the disk takes nothing: nothing has changed",
+    503: "Claxon has too much to do: send again after `Retry-After`",
+}
+_ONE = {404: "there is none with this id", 422: "the id is no UUID"}
 _MOST_TEXT = 16 * 1024  # characters of a silence
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {}}}}
 
 
-@router.get("/silences", dependencies=[_read], summary="Silences: active, pending, and those that have expired")
+@router.get(
+    "/silences",
+    dependencies=[_read],
+    summary="Silences: active, pending, and those that have expired",
+    responses=refuses({400: "a matcher cannot be understood"}),
+)
 async def get_silences(
     request: Request,
     matchers: Matchers = None,
@@ -58,9 +73,14 @@ async def get_silences(
     return answer(await ask(request, find))
 
 
-@router.post("/silences", summary="Make a silence, or change one", openapi_extra=_BODY)
+@router.post(
+    "/silences",
+    summary="Make a silence, or change one",
+    openapi_extra=_BODY,
+    responses=refuses(_REFUSED),
+)
 async def post_silence(request: Request, key: AdminKey) -> Response:
-    """Answer {"silenceID": ...}; 404 where there is none with the id that was posted."""
+    """Answer {"silenceID": ...}; one with an id changes that silence, or ends it and makes another."""
     body = await read(request)
     try:
         wanted = _wanted(await decoded(body, PostableSilence))
@@ -93,9 +113,9 @@ def _wanted(form: PostableSilence) -> Silence:
     )
 
 
-@router.get("/silence/{silence_id}", dependencies=[_read], summary="One silence")
+@router.get("/silence/{silence_id}", dependencies=[_read], summary="One silence", responses=refuses(_ONE))
 async def get_silence(request: Request, silence_id: str) -> Response:
-    """Answer it; 404 where there is none with this id."""
+    """Answer it, over or not."""
     service = request.app.state.service
     name = _uuid(silence_id)
 
@@ -106,9 +126,13 @@ async def get_silence(request: Request, silence_id: str) -> Response:
     return answer(await _done(request, name, find))
 
 
-@router.delete("/silence/{silence_id}", summary="End a silence")
+@router.delete(
+    "/silence/{silence_id}",
+    summary="End a silence",
+    responses=refuses(_ONE | {500: "the disk takes nothing: nothing has changed"}),
+)
 async def delete_silence(request: Request, silence_id: str, key: AdminKey) -> Response:
-    """Answer 200 once it has ended, or if it had; 404 where there is none with this id."""
+    """Answer 200 once it has ended, or if it had."""
     service = request.app.state.service
     name, actor = _uuid(silence_id), actor_of(request, key)
 

@@ -11,7 +11,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from ..auth import require
-from ..problems import Problem
+from ..problems import Problem, refuses
 from .answers import V2Route
 from .forms import PostableAlert
 from .sent import decoded, read, refused
@@ -45,9 +45,13 @@ class _Alert(PostableAlert, kw_only=True):
     dependencies=[Depends(require("ingest"))],
     summary="Take alerts from an Alertmanager in front",
     openapi_extra={"requestBody": {"required": True, "content": {"application/json": {}}}},
+    responses=refuses(
+        {400: "it is no message of version 4, or an alert is wrong; the others are taken", 413: "it is too large"}
+        | {415: "its `Content-Type` or `Content-Encoding` is not spoken", 503: "send again"}
+    ),
 )
 async def post_webhook(request: Request) -> Response:
-    """Answer 200 once all are taken; 4xx is for good, and 503 asks for another try."""
+    """Answer 200 once all are taken; an Alertmanager tries again after 5xx, and after 4xx never."""
     body = await read(request)
     try:
         message = await decoded(body, _Message)
