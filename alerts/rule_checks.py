@@ -26,6 +26,7 @@ from .conditions import (
 from .durations import exact_duration, format_duration
 from .errors import RuleError
 from .problems import Path, Problem, shown
+from .rule_bounds import BOUNDS
 from .rule_matches import unmatched
 from .rule_oddities import oddities
 
@@ -34,11 +35,10 @@ if TYPE_CHECKING:
 
 __all__ = ["OWN_ALERTS", "check_rule", "oddities", "problems_of"]
 
-MAX_HEADROOM_WINDOW_S = 600
-MAX_PARKED_CALLS = 1000
 OWN_ALERTS = ("ClaxonRuleFailed", "ClaxonKeysOverflow")
 """What Claxon says of itself; no rule may take these names."""
 
+_MINUTES = BOUNDS["error_rate", "window"]
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -77,7 +77,7 @@ def problems_of(rule: Rule, scope: tuple[str, ...], failures: tuple[str, ...]) -
         yield Problem(("stale_after",), f"{rule.stale_after_s}s: more than 0s")
     yield from _clear_below(rule)
     for length in windows_of(rule.condition):
-        if length < 60 or length % 60:
+        if not _MINUTES.holds(length):
             yield Problem(_window_path(rule, length), f"{exact_duration(length)}: whole minutes, at least 1m")
     for problem in _condition(rule, rule.condition):
         yield problem.under((rule.kind,)) if problem.path[0] not in _OUTSIDE else problem
@@ -145,10 +145,10 @@ def _condition(rule: Rule, condition: Condition) -> Iterator[Problem]:
             yield from _consecutive(rule, condition)
         case Budget(max_count=None):
             yield from _budget(condition)
-        case Budget(max_count=int(most)) if most < 0:
+        case Budget(max_count=int(most)) if not BOUNDS["budget", "max"].holds(most):
             yield Problem(("max",), f"{most}: not negative")
-        case Parked(calls=calls) if not 1 <= calls <= MAX_PARKED_CALLS:
-            yield Problem(("calls",), f"{calls}: from 1 to {MAX_PARKED_CALLS}")
+        case Parked(calls=calls) if not (bound := BOUNDS["parked", "calls"]).holds(calls):
+            yield Problem(("calls",), f"{calls}: from {bound.least} to {bound.most}")
         case Headroom():
             yield from _headroom(condition)
         case Silent():
@@ -156,11 +156,11 @@ def _condition(rule: Rule, condition: Condition) -> Iterator[Problem]:
 
 
 def _error_rate(rate: ErrorRate) -> Iterator[Problem]:
-    if not 0 < rate.above < 1:
+    if not BOUNDS["error_rate", "above"].holds(rate.above):
         yield Problem(("above",), f"{rate.above:g}: write a share between 0 and 1, such as 5%")
-    if rate.min_failed < 1:
+    if not BOUNDS["error_rate", "min_failed"].holds(rate.min_failed):
         yield Problem(("min_failed",), f"{rate.min_failed}: at least 1")
-    if rate.min_absorbed < 0:
+    if not BOUNDS["error_rate", "min_absorbed"].holds(rate.min_absorbed):
         yield Problem(("min_absorbed",), f"{rate.min_absorbed}: not negative")
     elif rate.min_absorbed and rate.of is Of.CALLS:
         text = f"{rate.min_absorbed}: an absorbed attempt is no call: write `of: attempts`"
@@ -169,16 +169,17 @@ def _error_rate(rate: ErrorRate) -> Iterator[Problem]:
 
 
 def _confidence(confidence: float | None) -> Iterator[Problem]:
-    if confidence is not None and not 0.5 < confidence < 1:
+    if confidence is not None and not BOUNDS["error_rate", "confidence"].holds(confidence):
         yield Problem(("confidence",), f"{confidence:g}: between 50% and 100%, such as 99%")
 
 
 def _consecutive(rule: Rule, condition: Consecutive) -> Iterator[Problem]:
-    if not 2 <= condition.count <= 64:
-        yield Problem(("count",), f"{condition.count}: from 2 to 64; for one event write `any`")
-    if not 0 <= condition.floor < 1:
+    if not (bound := BOUNDS["consecutive", "count"]).holds(condition.count):
+        text = f"{condition.count}: from {bound.least} to {bound.most}; for one event write `any`"
+        yield Problem(("count",), text)
+    if not BOUNDS["consecutive", "floor"].holds(condition.floor):
         yield Problem(("floor",), f"{condition.floor:g}: write a share from 0 and under 1, such as 0.5%")
-    if not 0 <= condition.settle_s <= 60:
+    if not BOUNDS["consecutive", "settle"].holds(condition.settle_s):
         yield Problem(("settle",), f"{exact_duration(condition.settle_s)}: from 0s to 60s")
     elif rule.keep_firing_for_s <= condition.settle_s:
         # A failure is ready `settle` after it was observed, and what is older than this by then is passed over.
@@ -189,16 +190,16 @@ def _consecutive(rule: Rule, condition: Consecutive) -> Iterator[Problem]:
 
 def _budget(budget: Budget) -> Iterator[Problem]:
     yield from _confidence(budget.confidence)
-    if budget.min_exhausted < 1:
+    if not BOUNDS["budget", "min_exhausted"].holds(budget.min_exhausted):
         yield Problem(("min_exhausted",), f"{budget.min_exhausted}: at least 1")
     if not budget.tiers:
         yield Problem(("tiers",), "none: write at least one, such as {burn: 14.4, long: 1h, short: 5m}")
-    if not 0 < budget.objective < 1:
+    if not BOUNDS["budget", "objective"].holds(budget.objective):
         yield Problem(("objective",), f"{budget.objective:g}: write a share between 0 and 1, such as 99.9%")
         return
     most = 1 / (1 - budget.objective)
     for i, tier in enumerate(budget.tiers):
-        if tier.burn <= 0:
+        if not BOUNDS["budget", "burn"].holds(tier.burn):
             yield Problem(("tiers", i, "burn"), f"{tier.burn:g}: more than 0")
         if tier.burn >= most:
             remedy = "so it can never fire: lower the burn or raise the objective"
@@ -210,23 +211,24 @@ def _budget(budget: Budget) -> Iterator[Problem]:
 
 
 def _headroom(headroom: Headroom) -> Iterator[Problem]:
-    if not 20 <= headroom.window_s <= MAX_HEADROOM_WINDOW_S:
-        most = format_duration(MAX_HEADROOM_WINDOW_S)
-        yield Problem(("window",), f"{format_duration(headroom.window_s)}: from 20s to {most}")
-    if not 0 < headroom.below <= 1:
+    bound = BOUNDS["headroom", "window"]
+    if not bound.holds(headroom.window_s):
+        least, most = format_duration(int(bound.least)), format_duration(int(bound.most))
+        yield Problem(("window",), f"{format_duration(headroom.window_s)}: from {least} to {most}")
+    if not BOUNDS["headroom", "below"].holds(headroom.below):
         yield Problem(("below",), f"{headroom.below:g}: write a share over 0 and at most 1, such as 50%")
 
 
 def _silent(rule: Rule, silent: Silent) -> Iterator[Problem]:
-    if silent.after_s < 60:
+    if not BOUNDS["silent", "after"].holds(silent.after_s):
         yield Problem(("after",), f"{format_duration(silent.after_s)}: at least 1m")
-    if silent.steady_s < 600:
+    if not BOUNDS["silent", "steady"].holds(silent.steady_s):
         yield Problem(("steady",), f"{format_duration(silent.steady_s)}: at least 10m")
     # Only then does a whole bucket of the window lie in any `steady`.
     elif 2 * silent.window_s > 60 * silent.steady_s:
         steady = format_duration(silent.steady_s)
         yield Problem(("steady",), f"{steady}: shorter than two buckets of its window: nearer to `after`")
-    if not silent.per_minute > 0:
+    if not BOUNDS["silent", "per_minute"].holds(silent.per_minute):
         yield Problem(("per_minute",), f"{silent.per_minute:g}: more than 0")
     least = silent.after_s + rule.hold_s
     if rule.stale_after_s <= least:

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from alerts.conditions import KINDS
+from alerts.rule_bounds import BOUNDS
 from alerts.rule_form import MAX_LABEL, MAX_MATCHERS, MAX_NAME, TIMES
 from alerts.rule_kinds import BURN_FIELDS, FIELDS, MAX_FIELDS, TIER_FIELDS, Field, default_of
 from alerts.rule_values import Schema
@@ -113,7 +115,7 @@ def _kind(kind: str) -> Schema:
 
 
 def _mapping(kind: str, known: tuple[Field, ...], more: Schema | None = None) -> Schema:
-    properties = {field.name: _of(field, default_of(kind, field)) for field in known}
+    properties = {field.name: _of(field, default_of(kind, field), kind) for field in known}
     return {"type": "object", "properties": {**properties, **(more or {})}, "additionalProperties": False}
 
 
@@ -121,15 +123,20 @@ def _tiers() -> Schema:
     tier = {
         "type": "object",
         "required": ["burn", "long"],
-        "properties": {field.name: _of(field, None) for field in TIER_FIELDS},
+        "properties": {field.name: _of(field, None, "budget") for field in TIER_FIELDS},
         "additionalProperties": False,
     }
     about = "any of them is enough; left out: 14.4x and 6x for a page, 3x and 1x for another severity"
     return {"type": "array", "items": tier, "minItems": 1, "description": about}
 
 
-def _of(field: Field, default: object) -> Schema:
+def _of(field: Field, default: object, kind: str = "") -> Schema:
     found: Schema = {"description": field.about, **field.value.schema}
+    bound = BOUNDS.get((kind, field.name))
+    if bound is not None and "type" in found:
+        # Of a duration or a share, which may be texts, no schema can say it.
+        said = {"minimum": bound.least, "maximum": bound.most, "exclusiveMinimum": bound.over}
+        found |= {name: number for name, number in said.items() if isfinite(number)}
     return found if default is None else {**found, "default": default}
 
 
