@@ -20,7 +20,7 @@ docs/reference/decisions.md says exactly what is decided; the map of this folder
       budgets       error budget and burn rate
       conditions    when a rule fires: one record for each kind
       rules         the typed, validated form of a rule; rule_checks, rule_matches, rule_oddities: what could never fire
-      rule_form     a mapping -> rules, and back; rule_kinds, rule_values: its parts
+      rule_form     a mapping -> rules, and back; rule_kinds, rule_values, rule_bounds: its parts
       default_rules the rules Claxon ships; own_rules: what it says of itself
       watches       what one rule knows of one key, and what its condition says
       outlook       when that may change next

@@ -31,6 +31,13 @@ LOOKED_AT = "people look at the failures behind an alert"
 
 KEY_SETTINGS = ("name", "scope", "sha256", "app", "only_app", "events_per_second", "requests_per_second", "burst")
 
+HEARTBEAT_SETTINGS = ("url", "url_file", "interval", "method")
+ACKNOWLEDGEMENT_SETTINGS = ("expires_after",)
+SILENCES_SETTINGS = ("max_duration",)
+RETENTION_SETTINGS = ("age", "size")
+ESCALATION_SETTINGS = ("matchers", "steps")
+STEP_SETTINGS = ("after", "receiver")
+
 MOST_PER_SECOND = 1e9
 """Of a key's limits: above that there is none."""
 
@@ -117,7 +124,7 @@ def read_heartbeat(reading: Reading, data: object) -> HeartbeatConfig | None:
         return None
     path: Path = ("heartbeat",)
     entry = reading.mapping(data, path)
-    reading.known(entry, path, ("url", "url_file", "interval", "method"))
+    reading.known(entry, path, HEARTBEAT_SETTINGS)
     if isinstance(data, Mapping) and ("url" in entry) == ("url_file" in entry):
         reading.wrong(path, "write either url or url_file: who is told that Claxon is alive")
     url = entry.get("url", "")
@@ -137,13 +144,13 @@ def read_heartbeat(reading: Reading, data: object) -> HeartbeatConfig | None:
 
 def read_ack_expires_s(reading: Reading, data: object) -> float:
     """Return after how many seconds an acknowledgement ends; 0: never."""
-    entry = _one_setting(reading, data, "acknowledgement", "expires_after")
+    entry = _settings(reading, data, "acknowledgement", ACKNOWLEDGEMENT_SETTINGS)
     return reading.seconds(entry, "expires_after", ("acknowledgement",), default=ACK_EXPIRES_S)
 
 
 def read_silence_max_s(reading: Reading, data: object) -> float:
     """Return how many seconds a silence may last."""
-    entry = _one_setting(reading, data, "silences", "max_duration")
+    entry = _settings(reading, data, "silences", SILENCES_SETTINGS)
     return reading.seconds(entry, "max_duration", ("silences",), default=SILENCE_MAX_S, above_zero=True)
 
 
@@ -151,7 +158,7 @@ def read_retention(reading: Reading, data: object) -> RetentionConfig:
     """Return what stands below `retention`."""
     path: Path = ("retention",)
     entry = reading.mapping(data, path) if data is not None else {}
-    reading.known(entry, path, ("age", "size"))
+    reading.known(entry, path, RETENTION_SETTINGS)
     age_s = reading.seconds(entry, "age", path, default=RETENTION_S)
     if age_s < LEAST_RETENTION_S:
         reading.wrong((*path, "age"), f"{shown(entry['age'])}: at least 1h: {LOOKED_AT}")
@@ -166,9 +173,9 @@ def read_retention(reading: Reading, data: object) -> RetentionConfig:
     return RetentionConfig(age_s=age_s, size=size)
 
 
-def _one_setting(reading: Reading, data: object, name: str, setting: str) -> Entry:
+def _settings(reading: Reading, data: object, name: str, known: tuple[str, ...]) -> Entry:
     entry = reading.mapping(data, (name,)) if data is not None else {}
-    reading.known(entry, (name,), (setting,))
+    reading.known(entry, (name,), known)
     return entry
 
 
@@ -176,7 +183,7 @@ def read_escalations(reading: Reading, data: object, *, receivers: Collection[st
     """Return what stands below `escalations`."""
     found: list[EscalationConfig] = []
     for path, entry in reading.entries(data, ("escalations",)):
-        reading.known(entry, path, ("matchers", "steps"))
+        reading.known(entry, path, ESCALATION_SETTINGS)
         matchers = reading.matchers(entry.get("matchers"), (*path, "matchers"))
         steps: list[EscalationStep] = []
         for place, step in reading.entries(entry.get("steps"), (*path, "steps")):
@@ -188,7 +195,7 @@ def read_escalations(reading: Reading, data: object, *, receivers: Collection[st
 
 
 def _step(reading: Reading, entry: Entry, path: Path, *, receivers: Collection[str], before: float) -> EscalationStep:
-    reading.known(entry, path, ("after", "receiver"))
+    reading.known(entry, path, STEP_SETTINGS)
     name = reading.text(entry, "receiver", path)
     reading.receiver(name, (*path, "receiver"), receivers)
     if entry.get("after") is None:

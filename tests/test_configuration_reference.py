@@ -12,6 +12,9 @@ from alerts.config import SETTINGS, parse_config
 from alerts.config_intervals import SPAN_SETTINGS
 from alerts.config_receivers import GLOBAL_SETTINGS
 from alerts.config_routes import INHIBIT_SETTINGS, ROUTE_SETTINGS
+from docs.configuration_reference import PAGE, parts, settings_table
+from docs.marked import stale
+from docs.settings_in_words import ENVIRONMENT, TABLES
 from service.cli import main
 from service.receivers import KINDS
 from tests.support.repository import ROOT
@@ -37,6 +40,26 @@ def test_every_setting_is_in_the_table_of_its_section(section: str, settings: tu
 
     assert set(settings) - told == set()
     assert told - set(settings) == set()
+
+
+def test_the_page_is_what_the_code_says() -> None:
+    """It also fails where a setting, or an option of `claxon serve`, has no row, or a row nothing in the code."""
+    assert stale(PAGE, parts()) == [], "stale: python -m docs.configuration_reference"
+
+
+def test_every_environment_variable_of_the_service_is_in_the_table() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "service").rglob("*.py")]
+    read = {name for text in sources for name in re.findall(r"\b(?:CLAXON|OTEL)_[A-Z][A-Z_]+\b", text)}
+
+    assert read - set(ENVIRONMENT) == set(), "docs/settings_in_words.py: ENVIRONMENT"
+    assert {name for name in ENVIRONMENT if name.startswith(("CLAXON_", "OTEL_"))} - read == set()
+
+
+def test_a_setting_without_a_row_is_said() -> None:
+    settings, rows = TABLES["span"]
+
+    with pytest.raises(ValueError, match=r"span: brand_new: say what it takes in docs/settings_in_words\.py"):
+        settings_table("span", (*settings, "brand_new"), rows)
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
