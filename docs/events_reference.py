@@ -86,7 +86,10 @@ def takes(name: str) -> str:
         return f"a string; cut at {most} characters"
     found = _TYPES[name]
     kinds = found.types if isinstance(found, inspect.UnionType) else (found,)
-    return ", or ".join(_said(kind) for kind in kinds if not isinstance(kind, inspect.NoneType))
+    said = [_said(kind) for kind in kinds if not isinstance(kind, inspect.NoneType)]
+    if any(isinstance(kind, inspect.DateTimeType) for kind in kinds):
+        said[1:] = ["Unix seconds"]
+    return ", or ".join(said)
 
 
 def _members(kind: inspect.StructType) -> str:

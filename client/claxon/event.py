@@ -140,8 +140,8 @@ FIELDS: dict[str, str] = {
     "environment": "a string of at most 64 characters",
     "path": "a string of 1 to 200 characters",
     "model": "a string of 1 to 128 characters; it is required",
-    "attempt": "an integer from 1",
-    "max_attempts": "an integer, at least `attempt`",
+    "attempt": "an integer from 1 to 1000000",
+    "max_attempts": "an integer from 1 to 1000000, at least `attempt`",
     "final": "true or false",
     "exhausted": "true or false",
     "error_type": "a string, or null for a success",
@@ -167,10 +167,10 @@ FIELDS: dict[str, str] = {
     "fallback_from": "a string of 1 to 128 characters",
     "cached": "true or false",
     "circuit": "one of " + ", ".join(Circuit),
-    "stopped_by": "a string: why no retry followed",
+    "stopped_by": "a string of at most 200 characters: why no retry followed",
     "throttled_ms": "a number from 0, in milliseconds",
     "stop_reason": "a string of at most 128 characters",
-    "model_end_of_life": "a date as a string",
+    "model_end_of_life": "a date, as a string of at most 128 characters",
     "attributes": "a flat object of at most 16 strings",
 }
 """What each field takes: the remedy in every refusal. What it means: service/event_fields.py."""

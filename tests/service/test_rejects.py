@@ -39,7 +39,7 @@ def test_a_refused_event_is_kept_with_its_place_its_error_and_its_known_fields(c
     assert kept == {
         "index": 1,
         "reason": "bad_value",
-        "error": "attempt: 0: an integer from 1",
+        "error": "attempt: 0: an integer from 1 to 1000000",
         "app": "shop",
         "fields": {"model": "m", "app": "shop", "attempt": 0, "status": 429},
         "address": "127.0.0.1",
