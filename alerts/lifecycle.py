@@ -52,7 +52,7 @@ class Alert(msgspec.Struct, kw_only=True):
         key: The values of the rule's `by`.
         labels: `alertname`, the `by` labels that are not empty, the rule's own.
         fingerprint: 16 hex digits of the labels.
-        state: inactive, pending, firing or resolved.
+        state: Where it is in its life.
         episode: How often it fired; 0 before the first time.
         active_at: When the condition began to hold.
         fired_at: When this episode began to fire.

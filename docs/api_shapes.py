@@ -53,7 +53,7 @@ def members(schema: Schema) -> str:
         default = shape.get("default")
         absent = "" if name in required else "may be absent" if default in (None, "", [], {}) else f"`{default}` when absent".lower()
         what = "; ".join(part for part in (shape.get("description", "").rstrip("."), absent) if part)
-        rows.append((f"`{name}`", said(shape), what.replace("<", "&lt;")))
+        rows.append((f"`{name}`", said(shape), _escaped(what)))
     return table(("member", "is", "what"), rows)
 
 
@@ -81,7 +81,9 @@ def _number(schema: Schema) -> str:
 
 def _array(schema: Schema) -> str:
     if "prefixItems" in schema:
-        return "a list of " + ", ".join(map(said, schema["prefixItems"]))
+        kinds = [said(one) for one in schema["prefixItems"]]
+        alike = f"{len(kinds)} {_several(kinds[0])}" if len(set(kinds)) == 1 else ", ".join(kinds)
+        return f"a list of {alike}"
     least, most = schema.get("minItems"), schema.get("maxItems")
     bounds = f"{least} to {most:,} of " if least and most else f"at most {most:,} of " if most else ""
     return f"a list of {bounds}{_several(said(schema.get('items', {})))}"
@@ -89,7 +91,7 @@ def _array(schema: Schema) -> str:
 
 def _several(what: str) -> str:
     """Return "texts" of "a text"."""
-    for one, many in (("a text", "texts"), ("a whole number", "whole numbers"), ("a number", "numbers"), ("an object", "objects")):
+    for one, many in (("a text", "texts"), ("a whole number", "whole numbers"), ("a number", "numbers"), ("an object", "objects"), ("a list", "lists")):
         if what.startswith(one):
             return many + what.removeprefix(one)
     return what
@@ -102,3 +104,9 @@ def _object(schema: Schema) -> str:
     if "properties" in schema:
         return "an object of " + ", ".join(f"`{name}`" for name in schema["properties"])
     return "an object"
+
+
+def _escaped(text: str) -> str:
+    """Return a text in which nothing outside of code is HTML."""
+    parts = text.split("`")
+    return "`".join(part if place % 2 else part.replace("<", "&lt;") for place, part in enumerate(parts))

@@ -45,7 +45,7 @@ class Reject(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     Attributes:
         index: Place of the event in its body; None for a whole body.
-        reason: Why, one of `Reason`.
+        reason: The class of the error, such as no_model.
         error: *Field: value: remedy*.
         app: Of the event, or of the key.
         fields: The known ones, as they may be shown.

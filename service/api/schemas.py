@@ -60,7 +60,7 @@ class Rules(msgspec.Struct):
     """The rules in force.
 
     Attributes:
-        rules: In the order of the rule files.
+        rules: Those of the rule files, else those that Claxon ships.
     """
 
     rules: list[RuleView]
