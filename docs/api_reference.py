@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -187,16 +187,32 @@ def _objects(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _pages(app: FastAPI) -> str:
-    rows: list[tuple[str, ...]] = []
+    rows = [
+        (f"`{' '.join(one.methods)} {one.path}`", one.does, _keys(one.scope))
+        for one in sorted(pages(app), key=lambda one: (one.path, one.methods))
+    ]
+    return table(("request", "does", "key"), rows)
+
+
+class Page(NamedTuple):
+    """One request that is not in the OpenAPI document."""
+
+    methods: tuple[str, ...]
+    path: str
+    does: str
+    scope: str
+
+
+def pages(app: FastAPI) -> Iterator[Page]:
+    """Yield what an app answers to browsers."""
     for route in iter_route_contexts(app.routes):
         original: Any = route.original_route
         if getattr(original, "include_in_schema", True) or not hasattr(original, "dependant"):
             continue
-        methods = [method for method in _METHODS if method in (route.methods or ())]
+        methods = tuple(method for method in _METHODS if method in (route.methods or ()))
         if methods:
-            doc = (route.endpoint.__doc__ or "").partition("\n")[0]
-            rows.append((f"`{' '.join(methods)} {route.path.replace(':path', '')}`", doc, _keys(_scope(original.dependant))))
-    return table(("request", "does", "key"), sorted(rows, key=lambda row: row[0].partition(" ")[2]))
+            does = (route.endpoint.__doc__ or "").partition("\n")[0]
+            yield Page(methods, (route.path or "").replace(":path", ""), does, _scope(original.dependant))
 
 
 def _scope(dependant: Dependant) -> str:

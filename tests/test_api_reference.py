@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import http.client
 import inspect
 import json
 import sys
@@ -17,7 +18,7 @@ from fastapi.routing import iter_route_contexts
 from jsonschema import Draft202012Validator
 
 from docs.api_examples import EXAMPLES, KEYS, Operation, Seen, Site, observe
-from docs.api_reference import DOCUMENT, PAGE, TAGS, document_text, make_app, parts, scope_of
+from docs.api_reference import DOCUMENT, PAGE, TAGS, document_text, make_app, pages, parts, scope_of
 from docs.api_shapes import ELSEWHERE
 from docs.marked import stale
 from docs.steady import Steady
@@ -195,6 +196,26 @@ def test_each_operation_lets_just_the_keys_in_that_the_page_names(key: Operation
     else:
         # One without a key of ours has a proof of its own.
         assert set(refused.values()) == {False}
+
+
+def test_each_page_lets_just_the_keys_in_that_the_page_of_the_docs_names(app: FastAPI, site: Site) -> None:
+    """A program is refused by a status where a browser is led to the login; forms need a token besides."""
+    found = [page for page in pages(app) if "GET" in page.methods]
+
+    assert len(found) > 15
+    for page in found:
+        path = page.path.replace("{", "").replace("}", "")
+        refused = {whose: status_of(site, whose, path) in (401, 403) for whose in ("", *KEYS)}
+        assert refused == {whose: bool(page.scope) and whose not in MAY[page.scope] for whose in ("", *KEYS)}, page
+
+
+def status_of(site: Site, whose: str, path: str) -> int:
+    """Return the status of a page alone: one leads elsewhere, another goes on for ever."""
+    connection = http.client.HTTPConnection(site.running.url.removeprefix("http://"), timeout=15)
+    connection.request("GET", path, headers={"Authorization": f"Bearer {KEYS[whose]}"} if whose else {})
+    status = connection.getresponse().status
+    connection.close()
+    return status
 
 
 @pytest.mark.parametrize(("whose", "method", "path", "body", "status"), REFUSALS, ids=str)
