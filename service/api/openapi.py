@@ -1,6 +1,6 @@
 """What the OpenAPI document says beyond what FastAPI finds out: bodies, answers, errors, kinds of text.
 
-≠ what a route does, what the types are that it answers (schemas.py).
+≠ what a route does, what the types are that it answers (answer_types.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from fastapi.routing import APIRoute
 from ..event_fields import MEANINGS
 from ..splitting import MAX_EVENTS
 from . import written_schemas as written
+from .answer_types import ANSWERS, BODIES
 from .events import OPERATION
 from .events import PATH as EVENTS
-from .schemas import ANSWERS, BODIES, schemas_of
+from .schemas import schemas_of
 
 _V2 = "/api/v2/"
 _DERIVED = ("_at", "_category", "_provisional")

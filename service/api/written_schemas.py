@@ -1,6 +1,6 @@
 """Schemas of the OpenAPI document that are written by hand: of errors, and of bodies that say more than a type does.
 
-≠ what follows from types (schemas.py).
+≠ what follows from types (answer_types.py).
 """
 
 from __future__ import annotations
