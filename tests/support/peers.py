@@ -72,6 +72,8 @@ PEERS = {
     # The server is this program by another name. The package redis-server would start a daemon besides.
     "redis": Peer(package="redis-tools", programs=("redis-check-rdb", "redis-cli")),
     "npm": Peer(package="npm", programs=("npm",)),
+    "nginx": Peer(package="nginx-light", programs=("nginx",)),
+    "caddy": Peer(package="caddy", programs=("caddy",)),
     "strace": Peer(package="strace", programs=("strace",)),
 }
 
