@@ -2,8 +2,8 @@
 
     python -m benchmarks.page_latency [--pages 200] [--load 0] [--trials]
 
-`--load` posts so many events per second beside, in batches of 500; `--trials` tries other numbers for a rule on them, one
-trial after another. Every trial is the first 401 of an
+`--load` posts so many events per second beside, in batches of 500; `--trials` tries other numbers for a rule on them,
+one trial after another. Every trial is the first 401 of an
 app of its own. The commit, the evaluation, the outbox and the send are real; nothing is mocked.
 """
 

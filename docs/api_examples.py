@@ -110,6 +110,7 @@ EXAMPLES: dict[Operation, Example] = {
     ("get", "/v1/ledger"): Example(path="/v1/ledger?what=fired&limit=1"),
     ("get", "/v1/rules"): Example(path="/v1/rules"),
     ("get", "/v1/budgets"): Example(path="/v1/budgets"),
+    ("get", "/v1/top"): Example(path="/v1/top?sort=rate&alerts=1&models=1"),
     ("get", "/v1/deliveries"): Example(path="/v1/deliveries?limit=1"),
     ("post", "/v1/alerts/{fingerprint}/ack"): Example(path="/v1/alerts/{fingerprint}/ack?by=Ada"),
     ("delete", "/v1/alerts/{fingerprint}/ack"): Example(path="/v1/alerts/{fingerprint}/ack?by=Ada"),

@@ -242,6 +242,7 @@ SERVE: dict[str, Option] = {
     "--retention-age": Option("events that were taken before are deleted", "`retention.age`"),
     "--retention-size": Option("over it the oldest events are deleted", "`retention.size`"),
     "--log-level": Option("what is logged, from this level on"),
+    "--json": Option("what it logs, what the console receiver prints and what is wrong are JSON, on a terminal too"),
 }
 
 ENVIRONMENT: dict[str, Row] = {

@@ -16,7 +16,19 @@ from typing import Any
 SHOWN_AT = 1_795_600_000.0
 """What the present is moved to, in whole minutes."""
 
-_TOOK = {"duration_s": 0.01, "seconds": 0.02, "after_s": 0.05, "age_s": 0.0, "known_s": 60, "decisions": 13}
+_TOOK = {
+    "duration_s": 0.01,
+    "seconds": 0.02,
+    "after_s": 0.05,
+    "age_s": 0.0,
+    "known_s": 60,
+    "decisions": 13,
+    "lag_s": 0.2,
+    "events_per_s": 1.5,
+    "per_s": 1.0,
+    "queue": 0,
+    "outbox": 0,
+}
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
 _NANOSECONDS = re.compile(r"\b\d{19}\b")
 _UUID = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
@@ -52,8 +64,12 @@ class Steady:
                 return self._drawn(value, name) or self.text(value)
             case bool():
                 return value
+            case float() if name == "window_s":
+                return 60.0  # a rule's is whole; this is how long it ran
+            case int() | float() | None if name in _TOOK:
+                return _TOOK[name]
             case int() | float():
-                return _TOOK[name] if name in _TOOK else self._number(value)
+                return self._number(value)
         return value
 
     def text(self, value: str) -> str:

@@ -20,6 +20,7 @@ from ..preview import Preview
 from ..rejects import Reject
 from ..rule_views import RuleView
 from ..storage.outbox import DeliveryRow
+from ..top.view import Top
 from ..views import AlertView, Explained
 from ..watch.drill import Drill
 from .keys import NewKey, Rotation
@@ -231,6 +232,7 @@ ANSWERS: dict[tuple[str, str], Any] = {
     ("get", "/v1/ledger"): Ledger,
     ("get", "/v1/rules"): Rules,
     ("get", "/v1/budgets"): Budgets,
+    ("get", "/v1/top"): Top,
     ("get", "/v1/deliveries"): Deliveries,
     ("get", "/v1/events"): Events,
     ("get", "/v1/rejects"): Rejects,

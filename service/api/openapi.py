@@ -59,6 +59,9 @@ _PARAMETERS = {
     "outcome": "Which events; left out, the failures, or with `category=ok` the others",
     "since": "Not before this instant; left out, all there is",
     "until": "Not after this instant; left out, up to now",
+    "sort": "Which models come first",
+    "alerts": "How many alerts at most",
+    "models": "How many models at most",
 }
 """What parameters mean where their route does not say it."""
 

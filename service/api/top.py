@@ -16,12 +16,17 @@ from ..top.gather import Gathered, gather, top
 from ..top.view import Sort
 from .auth import require
 from .html import Busy, ask_in_time
-from .problems import Problem
+from .problems import Problem, refuses
 
 router = APIRouter(tags=["alerts"])
 
 
-@router.get("/v1/top", dependencies=[Depends(require("read"))], summary="Claxon itself, the alerts and the models")
+@router.get(
+    "/v1/top",
+    dependencies=[Depends(require("read"))],
+    summary="Claxon itself, the alerts and the models",
+    responses=refuses({503: "the core is busy"}),
+)
 async def get_top(
     request: Request,
     sort: Sort = Sort.ERRORS,
