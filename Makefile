@@ -4,14 +4,15 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 MUTANTS := .venv-mutation
 FUZZERS := .venv-fuzz
+SITE    := .venv-docs
 ARGS    ?=
 JOBS    ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check coverage mutation fuzz bench dashboards lock clean
+.PHONY: help install serve demo test check coverage mutation fuzz bench dashboards docs docs-serve lock clean
 
 help:  ## Show the targets
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The stamp is newer than what it was made from, so a rerun installs nothing and needs no network.
 $(VENV)/.installed: requirements.lock pyproject.toml client/pyproject.toml
@@ -72,11 +73,25 @@ bench: install  ## Measure what is stated (ARGS=list: each by name)
 dashboards: install  ## Write dashboards/*.json from their code
 	$(BIN)/python -m dashboards.build
 
+# The generator is in a lock file and an environment of its own. Warnings are errors: a broken link is a broken page.
+$(SITE)/.installed: requirements-docs.lock
+	test -x $(SITE)/bin/python || $(PYTHON) -m venv $(SITE)
+	$(SITE)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-docs.lock
+	touch $@
+
+docs: $(SITE)/.installed  ## Build the pages as a site, in site/
+	$(SITE)/bin/python -m sphinx --quiet --fresh-env --fail-on-warning --keep-going -c docs/site -d $(SITE)/doctrees . site
+
+docs-serve: docs  ## Show the site on 127.0.0.1:5291
+	$(SITE)/bin/python -m http.server --bind 127.0.0.1 --directory site 5291
+
 lock:  ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-package claxon --group dev pyproject.toml client/pyproject.toml --all-extras -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise --extra otlp -c requirements.lock -o requirements-runtime.lock
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --group docs -o requirements-docs.lock
 
 clean:  ## Remove what the targets made
-	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) .venv-moto mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) $(MUTANTS) $(FUZZERS) $(SITE) .venv-moto site mutants .coverage .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist

@@ -106,7 +106,7 @@ def test_a_foreign_name_is_found(text: str, is_foreign: bool) -> None:
 # ── lock files ────────────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-runtime.lock"])
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-runtime.lock", "requirements-docs.lock"])
 def test_a_lock_file_pins_by_hash_and_names_no_index(name: str) -> None:
     """Where packages come from is the business of whoever installs them."""
     text = (ROOT / name).read_text()
