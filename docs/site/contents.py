@@ -12,7 +12,7 @@ FIRST = "docs/index.html"
 
 CHAPTERS: dict[str, dict[str, list[str]]] = {
     "docs/index": {
-        "": ["docs/howto/README", "docs/reference/README"],
+        "": ["docs/quickstart", "docs/why", "docs/howto/README", "docs/reference/README", "docs/glossary"],
         "The client": [
             "In Python <client/README>",
             "In TypeScript <docs/client/typescript>",
