@@ -33,7 +33,7 @@ def write_files(text: str, folder: Path) -> None:
 
 def shown(text: str, command: str) -> tuple[int, int]:
     """Return where in the page the output of a command begins and ends."""
-    place = re.search(rf"`{re.escape(command)}`[^`]*```\n(.*?)```", text, re.DOTALL)
+    place = re.search(rf"`{re.escape(command)}`[^`]*```text\n(.*?)```", text, re.DOTALL)
     assert place is not None, command
     return place.span(1)
 

@@ -75,7 +75,7 @@ def test_what_the_page_shows_of_claxon_route_is_what_it_says(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(ROOT)
-    shown = re.search(r"^```\n\$ claxon (route .*?)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
+    shown = re.search(r"^```console\n\$ claxon (route .*?)\n(.*?)^```", TEXT, re.DOTALL | re.MULTILINE)
     assert shown is not None
     assert Path("examples/alertmanager.yml").exists()
 

@@ -30,6 +30,7 @@ CHAPTERS: dict[str, dict[str, list[str]]] = {
     },
     "docs/howto/README": {
         "": [
+            "docs/howto/on-call-page",
             "docs/howto/acknowledge-and-silence",
             "docs/howto/find-failures",
             "docs/howto/keys",
