@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from service.cli import _parser
+from service.cli import make_parser
 from service.config_file import load_config
 from tests.support.repository import ROOT
 
@@ -44,7 +44,7 @@ def test_systemd_knows_every_setting(tmp_path: Path) -> None:
 
 def test_what_it_starts_is_a_command_of_claxon_in_the_folder_that_it_owns() -> None:
     [command] = of("ExecStart")
-    options = _parser().parse_args(shlex.split(command)[1:])
+    options = make_parser().parse_args(shlex.split(command)[1:])
 
     assert options.data == Path("/var/lib") / of("StateDirectory")[0]
     assert options.config == Path("/etc/claxon/claxon.yml")
