@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -56,7 +57,7 @@ def anchors(text: str) -> set[str]:
     found: set[str] = set()
     seen: Counter[str] = Counter()
     tokens = _READER.parse(text)
-    for opened, heading in zip(tokens, tokens[1:], strict=False):
+    for opened, heading in pairwise(tokens):
         if opened.type == "heading_open":
             slug = _slug("".join(child.content for child in heading.children or ()))
             found.add(f"{slug}-{seen[slug]}" if seen[slug] else slug)

@@ -1,4 +1,4 @@
-"""Every link of every page leads somewhere, as GitHub shows the pages; test_site.py looks at the site that is built of them."""
+"""Every link of every page leads somewhere, as GitHub shows the pages; test_site.py looks at the site."""
 
 from __future__ import annotations
 
