@@ -119,7 +119,7 @@ def _command(parser: argparse.ArgumentParser) -> str:
     facts = facts_of(parser)
     words = " ".join((parser.description or f"{_help_of(parser)[:1].upper()}{_help_of(parser)[1:]}.").split())
     words = re.sub(r"docs/(\S+?\.md)", r"[docs/\1](../\1)", words)
-    parts = [f"## {parser.prog}", "", words, "", "```", _usage(parser), "```", "", *_arguments(parser), ""]
+    parts = [f"## {parser.prog}", "", words, "", "```text", _usage(parser), "```", "", *_arguments(parser), ""]
     if facts is not None:
         parts += [*_exits(facts), "", *_fields(facts), ""]
     parts += _examples(parser.prog.removeprefix("claxon "))

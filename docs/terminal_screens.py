@@ -20,7 +20,7 @@ PAGE = HERE / "howto/terminal.md"
 RECORDED = HERE / "howto/terminal.json"
 
 _STYLE = re.compile(r"\x1b\[[\d;]*m")
-_MARK = re.compile(r"(<!-- screen: (\S+) -->\n```\n).*?(```\n)", re.DOTALL)
+_MARK = re.compile(r"(<!-- screen: (\S+) -->\n```text\n).*?(```\n)", re.DOTALL)
 
 
 def screen(name: str) -> list[str]:

@@ -65,6 +65,7 @@ def lead_to_the_first_page(app: Sphinx, failed: Exception | None) -> None:
     """Write the site's own index.html: pages lie below the folders of the repository."""
     if failed is None and app.builder.format == "html":
         lead = f'<!doctype html><meta charset="utf-8"><title>Claxon</title><meta http-equiv="refresh" content="0; url={FIRST}">'
+        lead += '<link rel="icon" href="data:,">'
         (app.outdir / "index.html").write_text(f'{lead}\n<a href="{FIRST}">Claxon</a>\n', encoding="utf-8")
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 from claxon.later import command as deferred
 
-from service.cli import _parser
+from service.cli import make_parser
 from tests.support.repository import ROOT
 
 ENDS = {"|", "||", "&&", ";", "&", "(", ")"}
@@ -48,7 +48,7 @@ def fault_of(command: list[str]) -> str:
     """Return what is wrong with one command; empty: nothing that can be seen without running it."""
     program, arguments = command[0], command[1:]
     if program in {"claxon", ".venv/bin/claxon", "/usr/bin/claxon"}:
-        return _refused(_parser(), arguments)
+        return _refused(make_parser(), arguments)
     if program == "make":
         return _make(arguments)
     if PYTHON.fullmatch(program):
@@ -77,7 +77,7 @@ def _refused(parser: argparse.ArgumentParser, arguments: list[str]) -> str:
 def _make(arguments: list[str]) -> str:
     for argument in arguments:
         if argument.startswith("ARGS=") and "serve" in arguments:
-            return _refused(_parser(), ["serve", *shlex.split(argument.removeprefix("ARGS="))])
+            return _refused(make_parser(), ["serve", *shlex.split(argument.removeprefix("ARGS="))])
         if "=" not in argument and argument not in TARGETS:
             return f"{argument}: the Makefile has no such target"
     return ""

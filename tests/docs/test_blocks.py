@@ -78,7 +78,7 @@ def of_kind(*kinds: str) -> list[Block]:
 
 # ── languages ─────────────────────────────────────────────────────────────────────────────────────
 
-HELD = {"yaml", "json", "python", "sh", "console", "promql", "js", "ts", "text", *SHOWN_FILES}
+HELD = {"yaml", "json", "python", "sh", "console", "promql", "js", "ts", "text", "http", *SHOWN_FILES}
 
 
 def test_there_are_blocks_of_each_kind() -> None:
