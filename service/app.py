@@ -27,6 +27,7 @@ from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import audit as audit_api
 from .api import by_labels as by_labels_api
+from .api import docs as docs_api
 from .api import drill as drill_api
 from .api import event_query as event_query_api
 from .api import keys as keys_api
@@ -418,7 +419,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         summary="Alerting for applications that call the Claude API",
         version="0.1.0",
         lifespan=lifespan,
-        # Its scripts come from elsewhere, and would run where a browser has a session.
+        # FastAPI's own runs scripts from elsewhere where a browser has a session: api/docs.py has ours.
         docs_url=None,
         redoc_url=None,
         generate_unique_id_function=operation_id,
@@ -450,6 +451,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
         keys_api,
         audit_api,
         previews_api,
+        docs_api,
         pagerduty_api,
         rejects_api,
     )

@@ -17,6 +17,7 @@
     tally.py      failures counted by what they have in common
     axis.py       a stretch of time to draw over
     chart.py      the last hour as the geometry of two charts
+    operations.py the requests of the API
     navigation.py the row of pages on top of each
     words.py      rules, blame and decisions in words
     format.py     times, durations, numbers; foreign text made harmless
