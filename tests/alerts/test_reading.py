@@ -83,6 +83,17 @@ def test_the_last_hour_is_there_by_the_minute() -> None:
     assert engine.history({("another", "")}) == {}
 
 
+def test_a_window_is_known_since_its_first_call() -> None:
+    engine = outage(RATE)
+
+    assert {k: 10 <= n <= 15 for k, n in engine.known(RATE).items()} == dict.fromkeys(engine.counts(RATE), True)
+    engine.observe([success(NOON + 290)], NOON + 290)
+    assert set(engine.known(RATE).values()) == {290}
+    # Nobody calls any more: all of the window is known to be empty.
+    engine.tick(NOON + 900)
+    assert set(engine.known(RATE).values()) == {300}
+
+
 def test_what_is_not_measured_is_decided_all_the_same() -> None:
     """A backtest needs no token counts."""
     measured, unmeasured = Engine([RATE]), Engine([RATE], measure=False)
