@@ -17,6 +17,8 @@ from tests.support.repository import ROOT
 
 ENDS = {"|", "||", "&&", ";", "&", "(", ")"}
 REDIRECTS = {">", ">>", "<", "2>"}
+WRAPPERS = {"runuser", "kubectl"}
+"""Programs that run another one, named after `--`."""
 TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
 PYTHON = re.compile(r"(?:\.venv/bin/)?python3?(?:\.11)?")
 
@@ -47,7 +49,9 @@ def commands(text: str) -> Iterator[list[str]]:
 def fault_of(command: list[str]) -> str:
     """Return what is wrong with one command; empty: nothing that can be seen without running it."""
     program, arguments = command[0], command[1:]
-    if program in {"claxon", ".venv/bin/claxon", "/usr/bin/claxon"}:
+    if program in WRAPPERS and "--" in arguments:
+        return fault_of(arguments[arguments.index("--") + 1 :])
+    if program.rpartition("/")[2] == "claxon":
         return _refused(make_parser(), arguments)
     if program == "make":
         return _make(arguments)

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,6 +53,7 @@ def links(text: str) -> list[str]:
     return found
 
 
+@cache
 def anchors(text: str) -> set[str]:
     """Return the anchors that GitHub makes of a page's headings."""
     found: set[str] = set()

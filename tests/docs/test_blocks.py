@@ -26,11 +26,12 @@ from alerts.config import SETTINGS
 from alerts.scenarios.form import parse_scenarios
 from service.cli import main
 from service.decoding import decode
+from service.metrics.catalog import METRICS
 from tests.docs.commands import faults
-from tests.docs.markdown import Block, blocks, blocks_of
+from tests.docs.markdown import Block, blocks, blocks_of, pages
 from tests.support.certificates import authority
 from tests.support.peers import require
-from tests.support.repository import ROOT, text_of, tree
+from tests.support.repository import ROOT, name_of, text_of, tree
 
 BLOCKS = blocks()
 FOREIGN = {
@@ -45,6 +46,10 @@ PROMETHEUS = {"scrape_configs", "alerting", "groups"}
 """Keys by which Prometheus's YAML is known; promtool reads it."""
 SHOWN_FILES = {"nginx", "caddy", "ini", "dockerfile", "csv"}
 """Languages of files that lie in the repository as they are shown; a unit of systemd may be shown alone."""
+NO_METRICS = {"claxon_session", "claxon_form", "claxon_read_key", "claxon_url"}
+"""Names of other things that look like one."""
+RUN = {"docs/howto/proxy.md": "tests/test_proxy_howto.py"}
+"""Pages that show parts of such files, and what runs those."""
 
 
 def of(*languages: str) -> list[Block]:
@@ -277,6 +282,7 @@ def test_every_command_of_a_session_is_one_that_its_program_knows(block: Block) 
         ("CI=true python -m benchmarks.noises", True),
         ("python examples/client/retry.py", True),
         ("python -m claxon deferred lst", True),
+        ("runuser -u claxon -- /opt/claxon/bin/claxon keys mak ada", True),
     ],
 )
 def test_a_command_that_does_not_exist_is_found(line: str, is_wrong: bool) -> None:
@@ -286,12 +292,19 @@ def test_a_command_that_does_not_exist_is_found(line: str, is_wrong: bool) -> No
 # ── the rest ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_every_metric_of_a_query_exists() -> None:
-    reference = (ROOT / "docs/reference/metrics.md").read_text("utf-8")
+def test_every_metric_that_a_page_names_exists() -> None:
+    known = {metric.name for metric in METRICS}
+    suffixes = r"(_bucket|_count|_sum)?$"
 
-    named = {name for block in of("promql") for name in re.findall(r"\bclaxon_\w+", block.text)}
-    assert named
-    assert {name for name in named if f"`{name.removesuffix('_bucket')}`" not in reference} == set()
+    named = {
+        (name_of(page), name)
+        for page in pages()
+        if page.name != "CHANGELOG.md"
+        for name in re.findall(r"(?<![\w./-])claxon_\w+[a-z](?![\w*]|[.]\w|\()", page.read_text("utf-8"))
+    }
+    assert len(named) > 100
+    unknown = {(page, name) for page, name in named if re.sub(suffixes, "", name) not in known | NO_METRICS}
+    assert {(page, name) for page, name in unknown if "xxx" not in name} == set()  # the shape of a key
 
 
 @pytest.mark.peer("node")
@@ -317,8 +330,11 @@ def test_typescript_imports_what_the_package_has_and_gives_it_settings_that_it_t
 
 
 @pytest.mark.parametrize("block", of(*SHOWN_FILES), ids=str)
-def test_a_file_that_is_shown_is_one_of_the_repository_or_units_of_systemd(block: Block) -> None:
+def test_a_file_that_is_shown_is_one_of_the_repository_or_units_of_systemd_or_run(block: Block) -> None:
     shown = textwrap.dedent(block.text).strip()
+    if block.page in RUN:
+        assert block.page in (ROOT / RUN[block.page]).read_text("utf-8")
+        return
     if any(shown in (text_of(path) or "") for path in tree("examples", "deploy")):
         return
     units = configparser.ConfigParser(strict=False, interpolation=None)
