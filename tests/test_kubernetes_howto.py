@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from service.cli import make_parser
 from service.config_file import load_config
 from service.settings import keys_from_environment
+from tests.support.docs_site import require_docs
 from tests.support.repository import ROOT
 from tests.support.running import Running
 
@@ -24,45 +26,29 @@ POD = SPEC["template"]["spec"]
 [CONTAINER] = POD["containers"]
 NAME = {"app.kubernetes.io/name": "claxon"}
 
-# The fields of the API, of those that are used here: a misspelt one is dropped by a cluster without a word.
-FIELDS = {
-    "": "apiVersion kind metadata spec type stringData data",
-    "metadata": "name labels",
-    "spec": "selector ports serviceName replicas template volumeClaimTemplates",
-    "template": "metadata spec",
-    "pod": "automountServiceAccountToken terminationGracePeriodSeconds securityContext containers volumes",
-    "container": "name image args env ports startupProbe livenessProbe readinessProbe resources securityContext "
-    "volumeMounts",
-    "probe": "httpGet periodSeconds timeoutSeconds failureThreshold",
-    "pod security": "runAsNonRoot runAsUser runAsGroup fsGroup fsGroupChangePolicy seccompProfile",
-    "security": "allowPrivilegeEscalation readOnlyRootFilesystem capabilities",
-    "mount": "name mountPath readOnly",
-    "claim": "accessModes resources",
-}
 PROBES = ("startupProbe", "livenessProbe", "readinessProbe")
 
 
-def unknown(where: str, found: dict[str, Any]) -> set[str]:
-    return found.keys() - set(FIELDS[where].split())
+@pytest.mark.peer("docs")
+@pytest.mark.parametrize("version", ["1.29.0", "1.37.0"])
+def test_every_field_is_one_that_kubernetes_knows(version: str) -> None:
+    """A misspelt one is dropped by a cluster, perhaps without a word."""
+    run = validated(FILE, "-k", version)
+
+    assert (run.returncode, run.stdout.count("passed for resource")) == (0, len(OBJECTS)), run.stdout + run.stderr
 
 
-def test_every_field_is_one_that_kubernetes_knows() -> None:
-    [claim] = SPEC["volumeClaimTemplates"]
-    places = [
-        *[("", one) for one in OBJECTS.values()],
-        *[("metadata", one["metadata"]) for one in OBJECTS.values()],
-        *[("spec", one["spec"]) for one in OBJECTS.values() if "spec" in one],
-        ("template", SPEC["template"]),
-        ("pod", POD),
-        ("container", CONTAINER),
-        *[("probe", CONTAINER[name]) for name in PROBES],
-        ("pod security", POD["securityContext"]),
-        ("security", CONTAINER["securityContext"]),
-        *[("mount", one) for one in CONTAINER["volumeMounts"]],
-        ("claim", claim["spec"]),
-    ]
+@pytest.mark.peer("docs")
+def test_a_field_that_kubernetes_does_not_know_is_found(tmp_path: Path) -> None:
+    wrong = tmp_path / "claxon.yaml"
+    wrong.write_text(FILE.read_text("utf-8").replace("readinessProbe:", "readynessProbe:"))
 
-    assert [(where, unknown(where, found)) for where, found in places if unknown(where, found)] == []
+    assert "readynessProbe" in validated(wrong).stdout
+
+
+def validated(file: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    program = require_docs("kubernetes-validate")
+    return subprocess.run([program, "--strict", *options, file], capture_output=True, text=True, check=False)
 
 
 def test_the_parts_find_each_other() -> None:

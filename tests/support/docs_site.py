@@ -1,4 +1,4 @@
-"""The generator of the site, in an environment of its own (`make docs`); ≠ what the site holds.
+"""What builds the site and reads manifests, in an environment of its own (`make docs`); ≠ what the site holds.
 
 A developer without it sees its tests skipped; in CI it is installed, from requirements-docs.lock.
 """
@@ -29,17 +29,26 @@ def build_site(folder: Path) -> Path:
         PeerError: The generator could not be installed.
         AssertionError: A page has a fault; says all of them.
     """
-    _require()
+    program = require_docs("python")
     options = ["--quiet", "--fresh-env", "--fail-on-warning", "--keep-going", "--jobs", "2", "-c", "docs/site"]
-    command = [HOME / "bin/python", "-m", "sphinx", *options, "-d", folder / "doctrees", ROOT, folder / "site"]
+    command = [program, "-m", "sphinx", *options, "-d", folder / "doctrees", ROOT, folder / "site"]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_S, check=False)
     assert (built.returncode, built.stderr) == (0, ""), built.stderr
     return folder / "site"
 
 
-def _require() -> None:
-    if _installed():
-        return
+def require_docs(program: str) -> Path:
+    """Return a program of the environment; skip the test, or in CI install it, where it is missing.
+
+    Raises:
+        PeerError: In CI, and it could not be installed.
+    """
+    if not _installed():
+        _install_once()
+    return HOME / "bin" / program
+
+
+def _install_once() -> None:
     if os.environ.get("CI") != "true":
         pytest.skip(f"peer docs: {HOME.name}: not there: run `make docs`, or set CI=true")
     with (Path(tempfile.gettempdir()) / f"claxon-tests-docs-{os.geteuid()}.lock").open("w") as lock:
