@@ -198,6 +198,11 @@ def test_a_silence_is_previewed_made_and_ended_by_its_forms(browser: Browser, cl
 def test_other_numbers_for_a_rule_are_tried_on_what_happened(browser: Browser, claxon: Claxon, script: bool) -> None:
     app = {"app": f"tried-{script}".lower(), "environment": "prod", "model": "claude-sonnet-5"}
     claxon.post(*[app | {"status": 200}] * 60, *[app | {"status": 529, "final": True}] * 30)
+    with opened(browser, claxon.url) as page:
+        # It fires with the next whole second, and a trial looks no further than the present.
+        expect(page.get_by_text(f"{app['app']} (prod): 33.3 % of Claude calls fail").first).to_be_visible(
+            timeout=20_000
+        )
     with opened(browser, f"{claxon.url}/rules", script=script) as page:
         page.get_by_role("link", name="Try other numbers on the last 7 days for ClaudeErrorRate/page").click()
         page.get_by_label("above", exact=True).fill("90%")
