@@ -171,3 +171,15 @@ def test_chromium_starts_with_the_arguments_that_tests_give_it(tmp_path: Path) -
     )
 
     assert "42" in result.stdout
+
+
+def test_of_several_versions_beside_the_path_the_newest_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for version in ("9", "17", "16"):
+        (tmp_path / version / "bin").mkdir(parents=True)
+        _program(tmp_path / version / "bin" / "postgres", "")
+    beside = f"{tmp_path.relative_to('/')}/*/bin"
+    monkeypatch.setitem(peers.PEERS, "x", peers.Peer(package="x", programs=("postgres",), elsewhere=beside))
+
+    assert peers.require("x") == tmp_path / "17/bin/postgres"

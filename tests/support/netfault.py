@@ -198,6 +198,7 @@ class _End(asyncio.Protocol):
     def __init__(self, link: _Link) -> None:
         self._link = link
         self._transport: asyncio.Transport | None = None
+        self._early: list[bytes] = []
         self._full = False
         self._ended = False
         self._due = 0.0
@@ -215,8 +216,11 @@ class _End(asyncio.Protocol):
         (transport.resume_reading if wanted else transport.pause_reading)()
 
     def say(self, said: bytes) -> None:
-        """Send bytes on; none at all is the end."""
-        if self._transport is None or self._transport.is_closing():
+        """Send bytes on; none at all is the end. What comes before it is connected waits."""
+        if self._transport is None:
+            self._early.append(said)
+            return
+        if self._transport.is_closing():
             return
         if said:
             self._transport.write(said)
@@ -241,6 +245,9 @@ class _End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # Some versions of asyncio read a first piece of a connection that was paused when it was made.
+        for said in self._early:
+            self.say(said)
         self._link.settle()
 
     def data_received(self, data: bytes) -> None:

@@ -57,10 +57,12 @@ class Peer:
     Attributes:
         package: Its Debian package.
         programs: What the package puts on the PATH; the first is the peer itself.
+        elsewhere: Where the package puts its programs instead, as a pattern whose `*` is a version; the newest counts.
     """
 
     package: str
     programs: tuple[str, ...]
+    elsewhere: str = ""
 
 
 PEERS = {
@@ -75,6 +77,13 @@ PEERS = {
     "nginx": Peer(package="nginx-light", programs=("nginx",)),
     "caddy": Peer(package="caddy", programs=("caddy",)),
     "strace": Peer(package="strace", programs=("strace",)),
+    "postgres": Peer(
+        package="postgresql",
+        programs=("postgres", "initdb", "pg_basebackup", "psql"),
+        elsewhere="usr/lib/postgresql/*/bin",
+    ),
+    # The brokers are jars, fetched by Maven (kafka_jars.py).
+    "kafka": Peer(package="maven", programs=("mvn", "java")),
 }
 
 
@@ -186,11 +195,17 @@ def free_port() -> int:
 
 
 def _missing(peer: Peer) -> list[str]:
-    return [program for program in peer.programs if shutil.which(program) is None]
+    return [program for program in peer.programs if _find(peer, program) is None]
+
+
+def _find(peer: Peer, program: str) -> str | None:
+    places = Path("/").glob(peer.elsewhere) if peer.elsewhere else ()
+    newest_first = sorted(places, key=lambda place: int(place.parent.name), reverse=True)
+    return shutil.which(program, path=os.pathsep.join(map(str, newest_first))) or shutil.which(program)
 
 
 def _path(peer: Peer) -> Path:
-    found = shutil.which(peer.programs[0])
+    found = _find(peer, peer.programs[0])
     if found is None:
         raise PeerError(f"{peer.package}: {peer.programs[0]}: not on the PATH")
     return Path(found)
