@@ -128,14 +128,15 @@ def test_one_replica_alone_acknowledges_nothing(cluster: Kafka, topic: str) -> N
     sent.flush()
     for node in others:
         cluster.pause(node)
-    assert all(is_paused(cluster.brokers[node].pid) for node in others)
+    try:
+        sent.send([1], partition=0)
+        sent.poll(SOON_S)
+        assert all(is_paused(cluster.brokers[node].pid) for node in others)
+        assert sent.acknowledged == {0}
+    finally:
+        for node in others:
+            cluster.cont(node)
 
-    sent.send([1], partition=0)
-
-    sent.poll(SOON_S)
-    assert sent.acknowledged == {0}
-    for node in others:
-        cluster.cont(node)
     sent.flush()
     assert sent.acknowledged == {0, 1}
     cluster.wait_until_whole(topic)
@@ -161,18 +162,16 @@ def test_a_node_behind_its_door_is_cut_off_alone(cluster: Kafka, topic: str, wir
     cut_off.flush()
     assert any(wire.open for wire in wires_of_a_node.values())
 
-    for wire in wires_of_a_node.values():
-        wire.mode = Mode.BLACKHOLE
-
-    cut_off.send([1])
-    others.send([2])
-    others.flush()
-    cut_off.poll(SOON_S)
-    assert cut_off.acknowledged == {0}
-    assert others.acknowledged == {2}
-
-    for wire in wires_of_a_node.values():
-        wire.mode = Mode.PASS
+    _turn(wires_of_a_node, Mode.BLACKHOLE)
+    try:
+        cut_off.send([1])
+        others.send([2])
+        others.flush()
+        cut_off.poll(SOON_S)
+        assert cut_off.acknowledged == {0}
+        assert others.acknowledged == {2}
+    finally:
+        _turn(wires_of_a_node, Mode.PASS)
 
     cut_off.flush()
     assert cut_off.acknowledged == {0, 1}
@@ -196,6 +195,11 @@ def test_jars_that_are_not_those_that_were_pinned_are_named(tmp_path: Path) -> N
         "more.jar: not pinned",
         f"{pinned.name}: another hash",
     ]
+
+
+def _turn(wires: dict[int, Wire], mode: Mode) -> None:
+    for wire in wires.values():
+        wire.mode = mode
 
 
 class _Sender:

@@ -155,12 +155,16 @@ class _Link:
         self.near = _End(self)
         self.far = _End(self)
         self._going: asyncio.Task[None] | None = None
+        self._over = False
 
     def other(self, end: _End) -> _End:
         return self.far if end is self.near else self.near
 
     def settle(self) -> None:
         """Connect on where that is due, and read from each end what may be carried now."""
+        if self._over:  # reset while a connection was being made
+            self.reset()
+            return
         questions = self.wire.mode in _CARRIES_QUESTIONS
         if questions and self._going is None:
             self._going = asyncio.get_running_loop().create_task(self._go_on())
@@ -175,6 +179,7 @@ class _Link:
 
     def reset(self) -> None:
         """End both connections with an RST."""
+        self._over = True
         self.wire.drop(self)
         if self._going is not None:
             self._going.cancel()
@@ -230,13 +235,18 @@ class _End(asyncio.Protocol):
             self._link.end_if_both_did()
 
     @property
+    def gone(self) -> bool:
+        """Whether it is not connected, or no more."""
+        return self._transport is None
+
+    @property
     def ended(self) -> bool:
         """Whether it was told that nothing more comes."""
         return self._ended
 
     def reset(self) -> None:
         """Close it with an RST."""
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is not None:
             link = self._transport.get_extra_info("socket")
             with contextlib.suppress(OSError):
                 link.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -269,9 +279,10 @@ class _End(asyncio.Protocol):
         other = self._link.other(self)
         if exc is not None:
             self._link.reset()
-        self._link.wire.drop(self._link)
         self._transport = None
         other.end()
+        if other.gone:
+            self._link.wire.drop(self._link)
 
     def end(self) -> None:
         """Close it when all was said."""
@@ -312,11 +323,21 @@ class Wires:
 
     def close(self) -> None:
         """End all of them, and the thread."""
-        for wire in self._wires:
-            self.run(wire.close())
+        self.run(self._end())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=_TURN_S)
         self._loop.close()
+
+    async def _end(self) -> None:
+        for wire in self._wires:
+            await wire.close()
+        # Connections that were being made: their tasks end first, then what they made.
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for wire in self._wires:
+            await wire.close()
 
 
 @contextlib.contextmanager

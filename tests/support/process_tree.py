@@ -19,7 +19,7 @@ def kill_tree(pid: int) -> None:
     """
     with contextlib.suppress(psutil.NoSuchProcess):
         parent = psutil.Process(pid)
-        parent.suspend()
+        _suspend(parent)
         family = [parent, *parent.children(recursive=True)]
         _each(family, psutil.Process.kill)
         deadline = time.monotonic() + GONE_S
@@ -31,8 +31,8 @@ def kill_tree(pid: int) -> None:
 def pause_tree(pid: int) -> None:
     """Stop a process and all of its children, the parent first: they keep their sockets, and answer nothing."""
     parent = psutil.Process(pid)
-    parent.suspend()
-    _each(parent.children(recursive=True), psutil.Process.suspend)
+    _suspend(parent)
+    _each(parent.children(recursive=True), _suspend)
 
 
 def continue_tree(pid: int) -> None:
@@ -50,6 +50,15 @@ def memory_of(pid: int) -> int:
 def is_paused(pid: int) -> bool:
     """Whether a process is stopped by a signal."""
     return psutil.Process(pid).status() == psutil.STATUS_STOPPED
+
+
+def _suspend(process: psutil.Process) -> None:
+    """Stop a process; return when it stands, for the signal alone promises no instant."""
+    process.suspend()
+    deadline = time.monotonic() + GONE_S
+    while lives(process) and process.status() != psutil.STATUS_STOPPED:
+        assert time.monotonic() < deadline, f"SIGSTOP: {process.pid}: still goes on after {GONE_S} s"
+        time.sleep(POLL_S)
 
 
 def lives(process: psutil.Process) -> bool:
