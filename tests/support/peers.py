@@ -82,6 +82,8 @@ PEERS = {
         programs=("postgres", "initdb", "pg_basebackup", "psql"),
         elsewhere="usr/lib/postgresql/*/bin",
     ),
+    # What makes them, unshare and nsenter, is in util-linux, which every Debian has.
+    "namespaces": Peer(package="iproute2", programs=("ip", "unshare", "nsenter")),
     # The brokers are jars, fetched by Maven (kafka_jars.py).
     "kafka": Peer(package="maven", programs=("mvn", "java")),
 }
