@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -40,6 +41,7 @@ def require_kafka() -> Path:
     return folder
 
 
+@functools.cache
 def java() -> Path:
     """Return Java's program.
 
