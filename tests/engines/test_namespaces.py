@@ -10,12 +10,20 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.namespaces import Door, Network, network_of_its_own
-from tests.support.peers import require
-from tests.support.postgres import Postgres
+from tests.support.peers import PeerError, require
+from tests.support.postgres import Postgres, start_postgres
 
 pytestmark = [pytest.mark.peer("namespaces"), pytest.mark.peer("postgres")]
 SOON_S = 1
 LONG_S = 30
+
+# The first three ask after a connection that is silent, the last after an answer that was not acknowledged.
+WATCHFUL = {
+    "tcp_keepalives_idle": "1",
+    "tcp_keepalives_interval": "1",
+    "tcp_keepalives_count": "2",
+    "tcp_user_timeout": "3000",
+}
 
 
 @pytest.fixture
@@ -74,6 +82,31 @@ def test_a_connection_outlives_a_door_that_is_shut_for_a_while(
         session.stdin.close()
         session.stdin = None
         assert session.wait(LONG_S) == 0
+
+
+@pytest.mark.parametrize("watchful", [True, False], ids=["watchful", "by default"])
+def test_the_lock_of_a_node_that_is_cut_off_is_free_when_the_server_looks_after_its_connections(
+    network: Network, watchful: bool
+) -> None:
+    """By default a server asks after a silent connection in two hours; until then nobody else is elected."""
+    with start_postgres(network=network, settings=WATCHFUL if watchful else {}) as server:
+        door = network.door()
+        with _session(network, door.host, server.port) as elected:
+            assert elected.stdin is not None
+            assert elected.stdout is not None
+            elected.stdin.write("SELECT pg_advisory_lock(1), 'elected';\n")
+            elected.stdin.flush()
+            assert elected.stdout.readline() == "|elected\n"
+
+            door.shut()
+
+            free = "SELECT pg_advisory_lock(1), 'taken over'"
+            if watchful:
+                assert server.sql(f"SET lock_timeout = '{LONG_S}s'; {free}") == "|taken over"
+            else:
+                with pytest.raises(PeerError, match="lock timeout"):
+                    server.sql(f"SET lock_timeout = '5s'; {free}")
+            elected.kill()
 
 
 def _ask(network: Network, host: str, port: int, *, timeout_s: int = LONG_S) -> subprocess.CompletedProcess[str]:

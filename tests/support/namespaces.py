@@ -25,6 +25,12 @@ from tests.support.repository import ROOT
 
 READY_S = 20
 
+NODES = "10.203.0.0/16"
+"""Where the nodes are, as those see them that are behind the doors."""
+
+_NOBODY = "02:00:00:00:00:00"
+"""A device that is nowhere."""
+
 
 class Door:
     """A node's way to some ports.
@@ -38,20 +44,29 @@ class Door:
         self.host = f"10.203.{number}.1"
         self._network = network
         self._device = f"door{number}"
+        node = f"10.203.{number}.2"
+        self._neighbours = ((node, False), (self.host, True))
         network.configure("link", "add", self._device, "type", "veth", "peer", "name", "out", "netns", network.node)
         network.configure("addr", "add", f"{self.host}/30", "dev", self._device)
         network.configure("link", "set", self._device, "up")
         network.configure("link", "set", "out", "name", self._device, inside=True)
-        network.configure("addr", "add", f"10.203.{number}.2/30", "dev", self._device, inside=True)
+        network.configure("addr", "add", f"{node}/30", "dev", self._device, inside=True)
         network.configure("link", "set", self._device, "up", inside=True)
 
     def shut(self) -> None:
-        """Lose every packet from now on, and say so to nobody."""
-        self._network.configure("link", "set", self._device, "down")
+        """Lose every packet from now on, both ways, and say so to nobody.
+
+        Each side takes the other for a device that is not there. Its own is up and has a route, as when a cable is cut
+        far away: a device that is down is an error to who sends, and TCP does not count that as an answer that is due.
+        """
+        for host, inside in self._neighbours:
+            where = ("to", host, "lladdr", _NOBODY, "dev", self._device, "nud", "permanent")
+            self._network.configure("neigh", "replace", *where, inside=inside)
 
     def open(self) -> None:
         """Carry packets again; connections that waited go on when TCP next tries."""
-        self._network.configure("link", "set", self._device, "up")
+        for host, inside in self._neighbours:
+            self._network.configure("neigh", "del", "to", host, "dev", self._device, inside=inside)
 
 
 class Network:
@@ -73,15 +88,17 @@ class Network:
             self.configure("link", "set", "lo", "up", inside=inside)
 
     def door(self, *ports: int) -> Door:
-        """Let the node reach some ports of 127.0.0.1, through a door of their own."""
+        """Let the node reach some ports of 127.0.0.1, through a door of their own; without any, what runs behind it."""
         self._doors += 1
         door = Door(self, self._doors)
         paths = [self._folder / f"{self._doors}-{port}" for port in ports]
         for port, path in zip(ports, paths, strict=True):
             self._wires.wire(port, at=path)
+        if not ports:  # the engine itself is behind it
+            return door
         relays = [part for port, path in zip(ports, paths, strict=True) for part in (str(port), str(path))]
         command = [sys.executable, "-m", "tests.support.relay", door.host, *relays]
-        relay = self._start([*_enter(self._behind), *command], cwd=ROOT)
+        relay = self._start(self.behind(*command), cwd=ROOT)
         assert relay.stdout is not None
         if relay.stdout.readline() != b"ready\n":
             raise PeerError(f"namespaces: {' '.join(command)}: did not start")
@@ -91,9 +108,13 @@ class Network:
         """Return a command that runs another as the node: it reaches its doors and nothing else."""
         return [*_enter(self.node), *map(str, command)]
 
+    def behind(self, *command: str | Path) -> list[str]:
+        """Return a command that runs another behind the doors, as an engine: each door has its host there."""
+        return [*_enter(self._behind), *map(str, command)]
+
     def configure(self, *arguments: str, inside: bool = False) -> None:
         """Run `ip` behind the doors, or inside the node's namespace."""
-        command = [*_enter(self.node if inside else self._behind), str(require("namespaces")), *arguments]
+        command = (self.command if inside else self.behind)(require("namespaces"), *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=READY_S)
         if done.returncode != 0:
             raise PeerError(f"namespaces: {' '.join(command)}: {done.stderr.strip()}")
@@ -140,6 +161,22 @@ def require_namespaces() -> None:
     why = (
         f"namespaces: {' '.join(_unshare())}: {done.stderr.strip()}: run the tests as root, or allow users to make some"
     )
+    if os.environ.get("CI") == "true":
+        raise PeerError(why)
+    pytest.skip(f"peer {why}")
+
+
+def require_root() -> None:
+    """Skip the test where it does not run as root, and in CI fail it: PostgreSQL refuses to be a namespace's own root.
+
+    Raises:
+        PeerError: In CI.
+    """
+    if os.geteuid() != 0:
+        _give_up("namespaces: an engine behind the doors: only root may run it as somebody else: run the tests as root")
+
+
+def _give_up(why: str) -> None:
     if os.environ.get("CI") == "true":
         raise PeerError(why)
     pytest.skip(f"peer {why}")

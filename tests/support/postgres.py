@@ -18,6 +18,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from tests.support.namespaces import NODES, Network, require_root
 from tests.support.peers import PeerError, require
 from tests.support.ports import lasting_port
 from tests.support.process_tree import continue_tree, kill_tree, pause_tree
@@ -54,11 +55,12 @@ class Postgres:
         folder: Its data, its socket and its log; gone with the block that started it.
     """
 
-    def __init__(self, folder: Path, *, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, *, settings: Mapping[str, str], network: Network | None = None) -> None:
         """Take a folder that holds `data` already."""
         self.folder = folder
         self.port = lasting_port()
         self._settings = settings
+        self._network = network
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -78,7 +80,9 @@ class Postgres:
         return self._process is not None and self._process.poll() is None
 
     def url(self, database: str = "postgres") -> str:
-        """Return where a database is."""
+        """Return where a database is; in a network, by the socket in its folder, which is in none."""
+        if self._network is not None:
+            return f"postgresql://{USER}@/{database}?host={self.folder}&port={self.port}"
         return url_of(self.port, database=database)
 
     def sql(self, statement: str, database: str = "postgres") -> str:
@@ -191,15 +195,19 @@ class Postgres:
     def _start_once(self) -> None:
         given = {**self._settings, "port": str(self.port), "unix_socket_directories": str(self.folder)}
         arguments = [part for key, value in given.items() for part in ("-c", f"{key}={value}")]
+        command: list[str | Path] = [_program("postgres"), "-D", self.folder / "data", *arguments]
+        how = _identity()
+        if self._network is not None:
+            command, how = self._network.behind(*_as_nobody_special(), *command), {}
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_program("postgres"), "-D", self.folder / "data", *arguments],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
                 start_new_session=True,  # Ctrl-C ends the tests, and they end it
-                **_identity(),
+                **how,
             )
         deadline = time.monotonic() + READY_S
         while self._status() not in _UP:
@@ -234,18 +242,29 @@ class _PortTaken(PeerError):
 
 
 @contextlib.contextmanager
-def start_postgres(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Iterator[Postgres]:
+def start_postgres(
+    *, durable: bool = False, settings: Mapping[str, str] | None = None, network: Network | None = None
+) -> Iterator[Postgres]:
     """Run a server of a user `claxon` until the block ends; skips the test, or in CI installs it, where it is missing.
 
     Args:
         durable: Each commit waits for the disk, as in production. Without, `kill -9` loses nothing either, and tests
             are faster.
         settings: More of `postgresql.conf`.
+        network: Behind whose doors it listens, instead of on 127.0.0.1: nothing stands between it and a node, so that
+            it notices itself when one is gone. Only root may.
     """
+    if network is not None:
+        require_root()
+        settings = {"listen_addresses": "*", **(settings or {})}
     with _folder() as folder:
         how = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-locale", "--data-checksums"]
         _as_user([_program("initdb"), "-D", folder / "data", *how, *([] if durable else ["--no-sync"])])
-        server = Postgres(folder, settings={**_SETTINGS, **({} if durable else _FAST), **(settings or {})})
+        if network is not None:
+            with (folder / "data" / "pg_hba.conf").open("a") as file:
+                file.write(f"host all all {NODES} trust\n")
+        given = {**_SETTINGS, **({} if durable else _FAST), **(settings or {})}
+        server = Postgres(folder, settings=given, network=network)
         with _running(server):
             yield server
 
@@ -282,6 +301,12 @@ def _identity() -> dict[str, object]:
         return {}
     who = _who()
     return {"user": who.pw_uid, "group": who.pw_gid, "extra_groups": []}
+
+
+def _as_nobody_special() -> list[str]:
+    """Return what a command is run by to be somebody who is not root, where root has to do something before."""
+    who = _who()
+    return ["setpriv", f"--reuid={who.pw_uid}", f"--regid={who.pw_gid}", "--clear-groups"]
 
 
 def _who() -> pwd.struct_passwd:
