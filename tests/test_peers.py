@@ -5,12 +5,13 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.support import peers
+from tests.support import drivers, peers
 from tests.support.repository import ROOT
 
 ASK_FOR_PEERS = """
@@ -183,3 +184,16 @@ def test_of_several_versions_beside_the_path_the_newest_is_found(
     monkeypatch.setitem(peers.PEERS, "x", peers.Peer(package="x", programs=("postgres",), elsewhere=beside))
 
     assert peers.require("x") == tmp_path / "17/bin/postgres"
+
+
+def test_without_ci_a_missing_driver_skips_the_test_and_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CI", "")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # which was looked up before
+
+    with pytest.raises(
+        pytest.skip.Exception, match=r"driver no_such_driver: .*run `python -m tests\.support\.drivers`"
+    ):
+        drivers.driver("no_such_driver")

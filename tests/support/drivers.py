@@ -7,7 +7,6 @@ the tests on this machine, in CI by the tests; a developer's tests are skipped a
 from __future__ import annotations
 
 import fcntl
-import functools
 import hashlib
 import importlib
 import importlib.util
@@ -62,7 +61,6 @@ def install() -> None:
         (folder / ".installed").touch()
 
 
-@functools.cache
 def _folder() -> Path:
     """Return where they go: a folder of this user, of these pins and this Python."""
     made_of = f"{sys.implementation.cache_tag} {PINS.read_text()}"
