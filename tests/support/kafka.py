@@ -229,8 +229,9 @@ class Kafka:
         self.wait_until_whole(name)
 
     def leader(self, topic: str, partition: int = 0) -> int:
-        """Return which broker leads a partition now; -1 while none does."""
-        return int(self._metadata(topic).topics[topic].partitions[partition].leader)
+        """Return which broker leads a partition now; -1 while none does, or who was asked does not know of it yet."""
+        found = self._metadata(topic).topics[topic].partitions.get(partition)
+        return -1 if found is None else int(found.leader)
 
     def controller(self) -> int:
         """Return which node the controllers elected, by the newest note of their vote."""
