@@ -7,7 +7,6 @@ import contextlib
 import gc
 import os
 import signal
-import sqlite3
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
@@ -85,6 +84,7 @@ from .spending import Spending
 from .storage import corruption
 from .storage import sessions as session_rows
 from .storage.database import open_or_set_aside, open_reader
+from .storage.errors import DatabaseError
 from .storage.remembered import own_secret
 from .storage.wal import WalWatch
 from .tls import Certificate
@@ -301,7 +301,7 @@ class Service:
         """Recover, then take events, evaluate and deliver."""
         try:
             await asyncio.to_thread(self.core.start)
-        except sqlite3.DatabaseError as fault:
+        except DatabaseError as fault:
             self.core.doubt(fault)
             raise
         # What was rebuilt stays: the collector need not look at it again.

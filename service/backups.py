@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from .proof import Proof, prove
 from .storage.copying import copy_database
 from .storage.corruption import FILE, REPLACED_INFIX, set_aside, sync_folder
 from .storage.database import StorageError, lock_folder, open_file, open_reader
+from .storage.errors import DatabaseError
 
 REST = 1.0
 """After a slice that took a second, the copying rests for so many: the disk belongs to the service."""
@@ -65,7 +65,7 @@ def back_up(folder: Path, target: Path, *, force: bool, with_proof: bool) -> Bac
             raise StorageError(f"{target}: came to be meanwhile: name another file, or replace it by --force")
         partial.rename(target)
         sync_folder(target.parent)
-    except (OSError, sqlite3.Error) as fault:
+    except (OSError, DatabaseError) as fault:
         raise StorageError(f"{target}: {fault}: is there space, and may this user write there?") from fault
     finally:
         source.close()
@@ -103,7 +103,7 @@ def restore(file: Path, folder: Path, *, force: bool, at: float) -> Path | None:
             kept = set_aside(folder, f"replaced by {file}", at=at, infix=REPLACED_INFIX)
         partial.rename(folder / FILE)
         sync_folder(folder)
-    except (OSError, sqlite3.Error) as fault:
+    except (OSError, DatabaseError) as fault:
         raise StorageError(f"{folder}: {fault}: is there space, and may this user write there?") from fault
     finally:
         _drop(partial)

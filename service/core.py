@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gc
 import queue
-import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
@@ -34,7 +33,9 @@ from .overlap import Overlap
 from .restart import NOTHING, CoreState, Restart, remember_told, restore_acknowledgements
 from .rule_texts import hashed_texts, to_text
 from .storage import event_log, ledger, outbox, remembered, snapshots, state
+from .storage.connecting import Connection
 from .storage.database import Transaction
+from .storage.errors import DatabaseError
 from .storage.event_log import Entry, Resumed, Rewound, RulesChanged
 from .storage.snapshots import Cursor
 from .uncommitted import Uncommitted
@@ -53,7 +54,7 @@ class Core:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         rules: Iterable[Rule],
         notifier: Notifier,
         *,
@@ -247,7 +248,7 @@ class Core:
             self._observe_logged()
             try:
                 self._jump(look.jump, look.now, by_s=look.by_s)
-            except sqlite3.Error:
+            except DatabaseError:
                 # What cannot be logged must not be evaluated either: the next look sees the same jump.
                 _log.exception("clock.jump_not_logged")
                 return self.engine.now
@@ -298,7 +299,7 @@ class Core:
         """Take what the notifier decided; commit it now where it may not wait, or must be durable before an answer.
 
         Raises:
-            sqlite3.Error: It cannot be written now; it stays, for the next tick.
+            DatabaseError: It cannot be written now; it stays, for the next tick.
         """
         self._open.add(decisions=told[1], to_tell=told[0])
         if self._open.urgent or at_once:
@@ -405,7 +406,7 @@ class Core:
         """Put other rules in force from now on, and log it; return whether they are others.
 
         Raises:
-            sqlite3.Error: The log cannot be written; nothing has changed.
+            DatabaseError: The log cannot be written; nothing has changed.
         """
         rules = tuple(rules)
         text = to_text(rules)
@@ -429,7 +430,7 @@ class Core:
         """Put new rules, and then by `adopt` all else that is new, in force; runs in the core's thread.
 
         Raises:
-            sqlite3.Error: The log cannot be written; nothing has changed.
+            DatabaseError: The log cannot be written; nothing has changed.
         """
         self.change_rules(rules)
         self.weigh(adopt)

@@ -8,7 +8,6 @@ Every method runs in the core's thread, and what it did is on disk when it retur
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -26,6 +25,7 @@ from .audit import Actor, Entry, What, entry
 from .core import Core
 from .storage import state
 from .storage.database import Transaction
+from .storage.errors import DatabaseError
 
 _OPERATORS = {(False, True): "=", (False, False): "!=", (True, True): "=~", (True, False): "!~"}
 """By (is_regex, is_equal)."""
@@ -50,7 +50,7 @@ class Dispatch:
         """Take posted alerts; return what was wrong with those that were not taken.
 
         Raises:
-            sqlite3.Error: They cannot be written; they are in force all the same, until a restart.
+            DatabaseError: They cannot be written; they are in force all the same, until a restart.
         """
         core = self._core
         told, wrong = core.notifier.post(posted, self.now, core.known_rules, core.engine.find)
@@ -65,7 +65,7 @@ class Dispatch:
         Raises:
             SilenceError: It cannot be put in force: *where: value: remedy*.
             KeyError: There is none with its id.
-            sqlite3.Error: It cannot be written, and is not in force.
+            DatabaseError: It cannot be written, and is not in force.
         """
         now, notifier = self.now, self._core.notifier
         old = notifier.state.silences[wanted.id] if wanted.id else None
@@ -89,7 +89,7 @@ class Dispatch:
         Raises:
             KeyError: There is none with this id.
             SilenceError: It has ended already.
-            sqlite3.Error: It cannot be written, and is still in force.
+            DatabaseError: It cannot be written, and is still in force.
         """
         now = self.now
         old = self._core.notifier.state.silences[name]
@@ -107,7 +107,7 @@ class Dispatch:
         Raises:
             KeyError: There is none with this id.
             SilenceError: It has ended already, or would last too long.
-            sqlite3.Error: It cannot be written, and is as it was.
+            DatabaseError: It cannot be written, and is as it was.
         """
         old = self._core.notifier.state.silences[name]
         if old.state(self.now) is silences.SilenceState.EXPIRED:
@@ -129,7 +129,7 @@ class Dispatch:
             core.notifier.put_back(silence.id, before)
             note = "taken back: it could not be written"
             core.note(Decision(at=now, what=Decided.SILENCE, subject=silence.id, note=note))
-            with contextlib.suppress(sqlite3.Error):
+            with contextlib.suppress(DatabaseError):
                 core.decide(core.notifier.weigh(core.known_rules, core.engine.find, now))
             raise
 
@@ -139,7 +139,7 @@ class Dispatch:
         """Note who looks after an alert; None if it does not fire, or not in the episode that is meant.
 
         Raises:
-            sqlite3.Error: It cannot be written; it counts until a restart.
+            DatabaseError: It cannot be written; it counts until a restart.
         """
         core, now = self._core, self.now
         page = core.notifier.page(fingerprint)
@@ -166,7 +166,7 @@ class Dispatch:
             Whether somebody did.
 
         Raises:
-            sqlite3.Error: It cannot be written; it counts until a restart.
+            DatabaseError: It cannot be written; it counts until a restart.
         """
         core, now = self._core, self.now
         ack = core.notifier.state.acks.get(fingerprint)

@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Callable
 
 import structlog
 
-from .storage.corruption import DamagedError, is_corrupt
+from .storage.connecting import Connection
+from .storage.corruption import forbid_writes, is_corrupt
+from .storage.errors import DamagedError, DatabaseError
 
 _log = structlog.get_logger(__name__)
 
@@ -24,7 +25,7 @@ class Doubt:
         on_corrupt: Called once, with that.
     """
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         """Take the connection on which nothing may be written once the database is corrupt."""
         self.why = ""
         self.on_corrupt: Callable[[str], None] = lambda _: None
@@ -36,8 +37,8 @@ class Doubt:
             return
         self.why = str(fault)
         _log.critical("database.corrupt", error=f"{fault}: no event is taken; the next start sets it aside")
-        with contextlib.suppress(sqlite3.Error):
-            self._connection.execute("PRAGMA query_only = ON")
+        with contextlib.suppress(DatabaseError):
+            forbid_writes(self._connection)
         self.on_corrupt(self.why)
 
     def check(self) -> None:

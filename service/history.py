@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +17,7 @@ from alerts.wording import message
 from .preview import told_by
 from .rule_texts import from_text
 from .storage import episodes, ledger, state
+from .storage.connecting import Connection
 from .storage.database import StorageError
 from .storage.episodes import Place, Sought, Stretch
 from .storage.ledger import Wanted
@@ -74,7 +74,7 @@ def place_of(alert: Alert) -> Place:
 
 
 def read(
-    connection: sqlite3.Connection,
+    connection: Connection,
     sought: Sought,
     *,
     posted: Sequence[AlertView],
@@ -112,7 +112,7 @@ def read(
 
 
 def _said(
-    connection: sqlite3.Connection, alert: Alert, rules: Mapping[str, Rule], former: dict[str, Rule | None]
+    connection: Connection, alert: Alert, rules: Mapping[str, Rule], former: dict[str, Rule | None]
 ) -> AlertMessage | None:
     """Return an episode in words, by the rule as it was."""
     rule = rules.get(alert.rule)
@@ -123,7 +123,7 @@ def _said(
     return message(alert, rule, external_url="") if rule is not None else None
 
 
-def _former(connection: sqlite3.Connection, name: str) -> Rule | None:
+def _former(connection: Connection, name: str) -> Rule | None:
     text = state.load_rule_text(connection, name)
     try:
         return from_text(text)[0] if text is not None else None
@@ -131,7 +131,7 @@ def _former(connection: sqlite3.Connection, name: str) -> Rule | None:
         return None
 
 
-def _about(connection: sqlite3.Connection, alert: Alert) -> list[Decision]:
+def _about(connection: Connection, alert: Alert) -> list[Decision]:
     """Return what the ledger holds of one episode, newest first."""
     until = alert.resolved_at + 1e-6 if alert.resolved_at is not None else None
     return ledger.find(

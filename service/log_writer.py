@@ -6,7 +6,6 @@ While one group of batches waits for the disk, the core may do something else.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from .decoding import BadBody, Batch, decode, decode_fast
 from .doubt import Doubt
 from .overlap import Overlap
 from .storage import claims, event_log, failures
+from .storage.connecting import Connection
 from .storage.database import Transaction
+from .storage.errors import DatabaseError
 from .storage.event_log import LoggedBatch
 from .work import Ingest, NoneGood, NotPlain, Posted, Taken, Tally
 
@@ -57,7 +58,7 @@ class LogWriter:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         tally: Tally,
         overlap: Overlap,
         doubt: Doubt,
@@ -126,7 +127,7 @@ class LogWriter:
                 raise
             if meanwhile is None:
                 transaction.commit()
-        except sqlite3.Error as fault:
+        except DatabaseError as fault:
             self._refuse(group, fault)
             return None
         if meanwhile is None:
@@ -140,7 +141,7 @@ class LogWriter:
         def commit() -> bool:
             try:
                 transaction.commit()
-            except sqlite3.Error as fault:
+            except DatabaseError as fault:
                 self._refuse(group, fault)
                 return False
             self._answer(group, taken)
@@ -162,7 +163,7 @@ class LogWriter:
             if done.set_running_or_notify_cancel():
                 done.set_result(answer)
 
-    def _refuse(self, group: list[_Decoded], fault: sqlite3.Error) -> None:
+    def _refuse(self, group: list[_Decoded], fault: DatabaseError) -> None:
         self._tally.refuse(len(group), str(fault), self._steady())
         self._doubt(fault)
         for decoded in group:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from alerts.wording import measured
 
 from .history import WEEK_S
 from .storage import ledger
+from .storage.connecting import Connection
 
 NEAR = (What.BELOW_FLOOR, What.CHANCE, What.SHORT_RUN, What.BELOW_THRESHOLD)
 """What the ledger says of a condition that had something to look at, and did not hold."""
@@ -118,7 +118,7 @@ def nearest(rule: Rule, found: Iterable[Near]) -> list[Near]:
 
 
 def week(
-    connection: sqlite3.Connection, rules: Mapping[str, Rule], *, now: float, look_at: int, most: int
+    connection: Connection, rules: Mapping[str, Rule], *, now: float, look_at: int, most: int
 ) -> dict[str, NearMisses]:
     """Return the near misses of the last 7 days, by the rule's id; to be run on a reader's connection.
 
@@ -132,7 +132,7 @@ def week(
     return {rule.id: _of(connection, rule, now=now, look_at=look_at, most=most) for rule in rules.values()}
 
 
-def _of(connection: sqlite3.Connection, rule: Rule, *, now: float, look_at: int, most: int) -> NearMisses:
+def _of(connection: Connection, rule: Rule, *, now: float, look_at: int, most: int) -> NearMisses:
     whats = [what.value for what in NEAR]
     rows = ledger.of_rule(connection, rule.id, whats, since=now - WEEK_S, limit=look_at + 1)
     ranked = sorted(rows[:look_at], key=lambda row: -(way(rule, row.value) or 0.0))[:most]

@@ -10,7 +10,6 @@ before any span is taken.
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -21,6 +20,7 @@ from claxon.event import Event
 from . import known
 from .decoding import decode_logged
 from .storage import claims, event_log
+from .storage.connecting import Connection
 from .storage.database import Transaction
 from .storage.event_log import LoggedBatch
 
@@ -47,7 +47,7 @@ class Runs(Protocol):
 class Overlap:
     """The switch; `names_of` is for the core's thread, `spans_come` for the event loop."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         # Since when posted events are noted, and when it was last durably said that spans come.
         self._came_at = self._said_at = claims.spans_came_at(connection)
@@ -63,7 +63,7 @@ class Overlap:
         """Note that spans come, before they are taken; the first time note the latest events, too.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            DatabaseError: It cannot be written.
         """
         if self._said(now):
             return

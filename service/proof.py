@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from alerts.evaluator import Engine
@@ -13,6 +12,7 @@ from alerts.evaluator import Engine
 from .restart import NOTHING, CoreState, UnreadableError, again
 from .rule_texts import from_text
 from .storage import event_log, snapshots
+from .storage.connecting import Connection
 from .storage.database import ReadTransaction, StorageError
 from .storage.event_log import RulesChanged
 
@@ -50,7 +50,7 @@ class Proof:
         return self.committed == self.again and not self.unreadable
 
 
-def prove(connection: sqlite3.Connection) -> Proof:
+def prove(connection: Connection) -> Proof:
     """Decide the log again up to the cursor; from its start, or where that was pruned, from the oldest snapshot.
 
     A service may write meanwhile: what it commits after the beginning is left for the next time.
@@ -82,7 +82,7 @@ def prove(connection: sqlite3.Connection) -> Proof:
     )
 
 
-def _begin(connection: sqlite3.Connection) -> tuple[Engine, int, str]:
+def _begin(connection: Connection) -> tuple[Engine, int, str]:
     first = event_log.first(connection)
     if first is not None and isinstance(first.entry, RulesChanged) and first.entry.first:
         return Engine(()), first.offset - 1, "from its beginning"

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
+from .storage.connecting import Connection
 from .storage.database import ReadTransaction, StorageError
+from .storage.errors import DatabaseError, is_interrupted
 
 T = TypeVar("T")
 
@@ -29,12 +30,12 @@ class NotReadError(Exception):
 class Readers:
     """Connections to read by; belongs to the event loop it is first asked on."""
 
-    def __init__(self, open_reader: Callable[[], sqlite3.Connection]) -> None:
+    def __init__(self, open_reader: Callable[[], Connection]) -> None:
         self._open_reader = open_reader
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
 
-    async def ask(self, function: Callable[[sqlite3.Connection], T], *, at_most_s: float = AT_MOST_S) -> T:
+    async def ask(self, function: Callable[[Connection], T], *, at_most_s: float = AT_MOST_S) -> T:
         """Return what a function reads, all of one instant.
 
         Raises:
@@ -54,16 +55,16 @@ class Readers:
         if not reading.cancelled():
             reading.exception()  # Else asyncio complains where nobody waits any more.
 
-    def _read(self, function: Callable[[sqlite3.Connection], T], at_most_s: float) -> T:
-        connection: sqlite3.Connection | None = None
+    def _read(self, function: Callable[[Connection], T], at_most_s: float) -> T:
+        connection: Connection | None = None
         try:
             connection = self._idle.pop() if self._idle else self._open_reader()
             with ReadTransaction(connection, at_most_s=at_most_s):
                 found = function(connection)
-        except (sqlite3.Error, StorageError) as fault:
+        except (DatabaseError, StorageError) as fault:
             if connection is not None:
                 connection.close()
-            if "interrupted" in str(fault):
+            if is_interrupted(fault):
                 raise NotReadError(f"It took over {at_most_s:g} s: ask for a shorter time, or for one app.") from fault
             raise NotReadError(
                 "The database cannot be read now: reload in a moment, and look at Claxon’s log."

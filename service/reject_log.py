@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -16,6 +15,7 @@ from .intake import Intake
 from .rejects import Reject, Rejects
 from .storage import rejects as rows
 from .storage.database import Transaction
+from .storage.errors import DatabaseError
 
 _log = structlog.get_logger(__name__)
 _ENCODER = msgspec.json.Encoder()
@@ -38,7 +38,7 @@ class RejectLog:
         try:
             with Transaction(self._core.connection):
                 rows.add(self._core.connection, map(_row, taken), now=self._clock())
-        except sqlite3.Error as fault:
+        except DatabaseError as fault:
             self._intake.unkept += len(taken)
             _log.warning("rejects.unwritten", count=len(taken), error=str(fault))
 

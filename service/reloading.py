@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from .delivery import Deliverer, lanes
 from .difference import Difference, compare, integrations
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure
+from .storage.errors import DatabaseError
 from .tls import Certificate
 from .views import Views
 
@@ -187,7 +187,7 @@ class Configuration:
         rules = self._rules_of(loaded)
         try:
             await asyncio.wrap_future(self._core.submit(lambda: self._core.reconfigure(rules, adopt=adopt)))
-        except sqlite3.Error as fault:
+        except DatabaseError as fault:
             if not former:
                 for receiver in loaded.receivers.values():
                     await receiver.close()

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -23,6 +22,7 @@ from alerts.rules import Rule
 from .decoding import decode_logged
 from .rule_texts import from_text, to_text
 from .storage import event_log, outbox, snapshots, state
+from .storage.connecting import Connection
 from .storage.database import Transaction
 from .storage.event_log import LoggedBatch, Resumed, Rewound, RulesChanged
 from .work import Tally
@@ -67,7 +67,7 @@ class Repeated:
 class Restart:
     """Rebuilds the engine; `steps` must be run to its end before the engine is used."""
 
-    def __init__(self, connection: sqlite3.Connection, rules: Iterable[Rule]) -> None:
+    def __init__(self, connection: Connection, rules: Iterable[Rule]) -> None:
         """Load the newest snapshot.
 
         Args:
@@ -139,7 +139,7 @@ class Restart:
         return Repeated(offset=self.offset, n=0, step=step, old=True)
 
 
-def remember_told(connection: sqlite3.Connection, engine: Engine, notifier: Notifier) -> None:
+def remember_told(connection: Connection, engine: Engine, notifier: Notifier) -> None:
     """Take from the outbox who was told, where the notifier remembers nothing: its rows are younger than the log."""
     for alert in engine.firing():
         told = outbox.receivers_of(connection, alert.fingerprint, episode_key(alert))
@@ -147,7 +147,7 @@ def remember_told(connection: sqlite3.Connection, engine: Engine, notifier: Noti
             notifier.remember(alert, told)
 
 
-def restore_acknowledgements(connection: sqlite3.Connection, engine: Engine) -> None:
+def restore_acknowledgements(connection: Connection, engine: Engine) -> None:
     """Take from the episodes who looks after what fires: the log does not say it."""
     for alert in engine.firing():
         for known in state.load_episodes(connection, limit=1, fingerprint=alert.fingerprint):

@@ -8,7 +8,6 @@ deletes follows from how long the last one took.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from alerts.config import RetentionConfig
 
 from .background import Background
 from .storage import retention
+from .storage.connecting import Connection
 from .storage.database import LazyTransaction
 from .storage.log_rows import Dropped
 
@@ -62,7 +62,7 @@ class Gone:
 class Core(Protocol):
     """Who writes."""
 
-    connection: sqlite3.Connection
+    connection: Connection
 
     def submit(self, function: Callable[[], Any]) -> Future[Any]:
         """Run a function in the thread that writes."""
@@ -169,8 +169,7 @@ class Retention(Background):
         with LazyTransaction(connection):
             more = work(rows)
         if more:
-            # Else all that was moved is copied at once, later, while a batch waits.
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            retention.settle(connection)
         return more, self._steady() - begin
 
     def _in_core(self, function: Callable[[], Any]) -> Any:

@@ -7,7 +7,6 @@ The engine's windows reach back three days; a budget is for thirty.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
@@ -17,6 +16,7 @@ from alerts.evaluator import Engine
 from .core import Core
 from .storage import call_totals
 from .storage.call_totals import STEP_S, App, Calls
+from .storage.connecting import Connection
 from .storage.database import Transaction
 
 MOST = 1000
@@ -80,9 +80,7 @@ class Spending:
         self._noted.update(totals)
 
 
-def month(
-    connection: sqlite3.Connection, apps: Iterable[App], present: Mapping[App, Calls], *, now: float
-) -> dict[App, Spent]:
+def month(connection: Connection, apps: Iterable[App], present: Mapping[App, Calls], *, now: float) -> dict[App, Spent]:
     """Return the last 30 days of some apps; to be run on a reader's connection.
 
     Args:

@@ -8,7 +8,6 @@ the engine that pages people is not touched, and hardly waits.
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,7 +23,9 @@ from .backtest.outcome import Outcome
 from .backtest.replaying import Replay
 from .decoding import decode_logged
 from .storage import event_log, log_rows
+from .storage.connecting import Connection
 from .storage.database import StorageError
+from .storage.errors import DatabaseError
 from .storage.event_log import LoggedBatch, Resumed
 
 AT_MOST_S = 8.0
@@ -83,7 +84,7 @@ class Trial:
 class Trials:
     """Runs them, one at a time."""
 
-    def __init__(self, open_reader: Callable[[], sqlite3.Connection], *, steady: Callable[[], float]) -> None:
+    def __init__(self, open_reader: Callable[[], Connection], *, steady: Callable[[], float]) -> None:
         """Take note of how to read.
 
         Args:
@@ -127,7 +128,7 @@ class Trials:
                 return self._run(connection, changed, tuple(rules), config, since, until, at_most_s)
             finally:
                 connection.close()
-        except (sqlite3.Error, StorageError) as fault:
+        except (DatabaseError, StorageError) as fault:
             raise NotTriedError(f"The log cannot be read now: {fault}") from fault
         finally:
             self._turn.release()
@@ -138,7 +139,7 @@ class Trials:
 
     def _run(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         changed: Rule,
         rules: tuple[Rule, ...],
         config: Config,

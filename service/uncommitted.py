@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +14,7 @@ from alerts.notification import Notification
 
 from .audit import Entry
 from .storage import audit, ledger, outbox, state
+from .storage.connecting import Connection
 
 DELIVER_FOR_S = 86_400.0
 """How long a notification is tried."""
@@ -58,7 +58,7 @@ class Uncommitted:
         self.changed += changed
         self.to_tell += to_tell
 
-    def write(self, connection: sqlite3.Connection, targets: Callable[[Notification], list[str]], *, now: float) -> int:
+    def write(self, connection: Connection, targets: Callable[[Notification], list[str]], *, now: float) -> int:
         """Write it all inside the caller's transaction; return how many rows the ledger got."""
         for transition in self.changed:
             if transition.alert.episode:

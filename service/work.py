@@ -67,7 +67,7 @@ class Ingest:
         app: The app of events that name none.
         key: Makes a re-post harmless; None where the sender gave none.
         client_dropped: Events that the sender says it gave up before this batch.
-        done: What became of it, once that is durable; or BadBody, NoneGood, NotPlain, or sqlite3.Error.
+        done: What became of it, once that is durable; or BadBody, NoneGood, NotPlain, or DatabaseError.
     """
 
     batch: Batch | Posted

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from ..search.looking import Answer
 from ..search.scanning import UnreadableRow
 from ..search.wanted import Wanted
 from ..storage.database import StorageError
+from ..storage.errors import DatabaseError
 from ..views import AlertPage
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ async def _find(service: Service, page: AlertPage, *, clock: float) -> Behind:
         near = await _ask(service, replace(wanted, since=axis.start, until=axis.end))
     except Busy:
         return Behind(axis=axis, fault=_BUSY)
-    except (sqlite3.Error, StorageError, UnreadableRow):
+    except (DatabaseError, StorageError, UnreadableRow):
         return Behind(axis=axis, fault=_UNREAD)
     return Behind(
         newest=_events(newest),

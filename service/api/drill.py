@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Annotated
 
 import msgspec
@@ -13,6 +12,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from alerts.config import KeyConfig
 
+from ..storage.errors import DatabaseError
 from ..watch.drill import MAX_WAIT_S, WAIT_S, DrillError
 from .auth import actor_of, require
 from .bodies import read_body
@@ -46,7 +46,7 @@ async def fire_drill(request: Request, key: Annotated[KeyConfig | None, Depends(
         drill = await drills.run(wanted.receiver, wait_s=wanted.wait_s, actor=actor)
     except DrillError as fault:
         raise Problem(404, str(fault)) from fault
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise Problem(507, f"outbox: {fault}: free some disk space") from fault
     return Response(msgspec.json.encode(drill), media_type="application/json")
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +25,7 @@ from ..search.places import Cursor, parse_cursor
 from ..search.scanning import UnreadableRow
 from ..search.wanted import Outcome, Wanted
 from ..storage.database import StorageError
+from ..storage.errors import DatabaseError
 from .auth import require
 from .problems import Problem, refuses
 
@@ -97,7 +97,7 @@ async def _search(service: Service, wanted: Wanted, *, limit: int, after: Cursor
         raise Problem(503, "search: busy: ask again after a second", headers={"Retry-After": "1"}) from fault
     except UnreadableRow as fault:
         raise Problem(503, str(fault)) from fault
-    except (sqlite3.Error, StorageError) as fault:
+    except (DatabaseError, StorageError) as fault:
         raise Problem(503, f"log: cannot be read: {fault}: ask again later", headers={"Retry-After": "5"}) from fault
 
 

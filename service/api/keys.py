@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +17,7 @@ from alerts.errors import DurationError
 
 from ..keys.book import Asked, Fault, KeyFault, Made
 from ..keys.listing import Listed
+from ..storage.errors import DatabaseError
 from .alerts import ask
 from .auth import actor_of, require
 from .problems import Problem, refuses
@@ -168,7 +168,7 @@ async def _done(request: Request, function: Callable[[], T]) -> T:
         done: T = await ask(request, function)
     except KeyFault as fault:
         raise Problem(_STATUS[fault.kind], str(fault)) from fault
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise Problem(507, f"database: {fault}: free some disk space; nothing has changed") from fault
     return done
 

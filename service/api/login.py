@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 from collections.abc import Callable
 from functools import partial
 
@@ -19,6 +18,7 @@ from alerts.config import KeyConfig
 
 from ..keys.in_force import Denied, Why
 from ..pages.render import HEADERS
+from ..storage.errors import DatabaseError
 from .auth import actor_of, address_of
 from .html import READS, html, read_form, said, wants_page
 from .problems import Problem, SeeOther, problem_response
@@ -95,7 +95,7 @@ async def _write(request: Request, write: Callable[[], None]) -> None:
     try:
         async with asyncio.timeout(2.0):
             await asyncio.wrap_future(core.submit(write))
-    except (TimeoutError, sqlite3.Error) as fault:
+    except (TimeoutError, DatabaseError) as fault:
         _log.warning("session.not_written", error=str(fault) or "the core is busy")
 
 

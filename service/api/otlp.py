@@ -7,7 +7,6 @@ Errors are google.rpc.Status in the encoding of the request, as OTLP has it, not
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -16,6 +15,7 @@ from fastapi import APIRouter, Request, Response
 from ..decoding import expand
 from ..otlp.answers import JSON, PROTOBUF, answer, failure
 from ..otlp.taking import Taken, take_records, take_spans
+from ..storage.errors import DatabaseError
 from .auth import admitted
 from .batches import note_batch, read_body_as, receive_body
 from .problems import Problem, refuses
@@ -100,7 +100,7 @@ async def _take(request: Request, read: Callable[[bytes, float, str], Taken]) ->
 async def _spans_come(service: Service, now: float) -> None:
     try:
         await service.core.overlap.spans_come(service.core, now)
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise Problem(
             503, f"log: cannot be written: {fault}: send again later", headers={"Retry-After": "5"}
         ) from fault

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from ..search.scanning import UnreadableRow
 from ..search.wanted import Wanted
 from ..shown_places import places
 from ..storage.database import StorageError
+from ..storage.errors import DatabaseError
 from .auth import require
 from .html import READS, Busy, ask_in_time, busy, html
 
@@ -103,7 +103,7 @@ async def _seen(service: Service, asked: Asked, *, firing: int, alert: str) -> S
             newest = await ask_failures(service, wanted, limit=explorer_page.COUNTED)
     except asking.Busy:
         return Seen(page=None, newest=None, firing=firing, alert=alert, fault="Others search: reload after a second.")
-    except (sqlite3.Error, StorageError, UnreadableRow):
+    except (DatabaseError, StorageError, UnreadableRow):
         fault = "The log cannot be read now: reload in a moment, and look at what Claxon itself logs."
         return Seen(page=None, newest=None, firing=firing, alert=alert, fault=fault)
     return Seen(page=page, newest=newest, firing=firing, alert=alert)

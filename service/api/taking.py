@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -17,6 +16,7 @@ from alerts.config import KeyConfig
 from ..decoding import Batch, decode
 from ..keys.only_app import keep_to_app
 from ..storage.corruption import is_corrupt
+from ..storage.errors import DatabaseError, is_full
 from ..work import Ingest, NoneGood, Posted, Taken
 from .auth import wait
 from .problems import Problem
@@ -127,7 +127,7 @@ async def submit(
     )
     try:
         return await asyncio.wrap_future(service.core.ingest(work))
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise _storage_problem(fault) from fault
 
 
@@ -153,11 +153,11 @@ def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig,
     return batch
 
 
-def _storage_problem(fault: sqlite3.Error) -> Problem:
+def _storage_problem(fault: DatabaseError) -> Problem:
     if is_corrupt(fault):
         said = f"database: {fault}: nothing is taken until Claxon has started again, on a new one: send again then"
         return Problem(503, said, headers={"Retry-After": "10"})
-    if "full" in str(fault):
+    if is_full(fault):
         return Problem(
             507, "disk: full: free some space; nothing of this batch was kept", headers={"Retry-After": "30"}
         )

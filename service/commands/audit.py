@@ -37,8 +37,6 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _audit(options: argparse.Namespace) -> int:
-    import sqlite3
-
     import msgspec
 
     from .. import clock
@@ -46,6 +44,7 @@ def _audit(options: argparse.Namespace) -> int:
     from ..audit import Entry, Wanted, as_text
     from ..instants import InstantError, parse_instant
     from ..storage import audit
+    from ..storage.errors import DatabaseError
 
     limit = max(1, min(options.limit, 1000))
     asked = {name: getattr(options, name) for name in ("who", "what", "subject") if getattr(options, name)}
@@ -62,7 +61,7 @@ def _audit(options: argparse.Namespace) -> int:
                 place.close()
     except InstantError as fault:
         return refuse(options, f"--since: {fault}")
-    except (NotAnswered, sqlite3.Error) as fault:
+    except (NotAnswered, DatabaseError) as fault:
         return refuse(options, fault)
     if wants_json(options):
         say_json({"audit": found})

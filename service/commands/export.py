@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import time
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -73,6 +72,7 @@ def _write(options: argparse.Namespace, wanted: Wanted) -> int:
     from ..export.running import ENDINGS, UnknownEnding, export
     from ..search.scanning import UnreadableRow
     from ..storage.database import StorageError, open_reader
+    from ..storage.errors import DatabaseError
 
     file: Path = options.file
     begin = time.perf_counter()
@@ -92,7 +92,7 @@ def _write(options: argparse.Namespace, wanted: Wanted) -> int:
         return refuse(options, said)
     except UnreadableRow as fault:
         return refuse(options, f"{fault}; nothing was written", status=1)
-    except (OSError, sqlite3.Error) as fault:
+    except (OSError, DatabaseError) as fault:
         return refuse(options, f"{file}: {fault}: nothing was written", status=1)
     finally:
         connection.close()

@@ -14,11 +14,11 @@ from . import reached
 from .saying import add_json, refuse, say_json, wants_json, warn
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
 
     from ..asking import Claxon
     from ..keys.book import Book, Made
+    from ..storage.connecting import Connection
 
 _MADE = {
     "key": "the key itself, shown only now",
@@ -211,21 +211,20 @@ def _list(options: argparse.Namespace) -> int:
 
 def _at(options: argparse.Namespace, there: Callable[[Claxon], int], here: Callable[[Book], int]) -> int:
     """Do it in the service that runs, or in the folder of one that does not."""
-    import sqlite3
-
     from .. import clock
     from ..asking import Claxon, NotAnswered
     from ..keys.book import Book, KeyFault
+    from ..storage.errors import DatabaseError
 
     try:
-        place: Claxon | sqlite3.Connection = reached.reach(options, scope="admin")
+        place: Claxon | Connection = reached.reach(options, scope="admin")
         if isinstance(place, Claxon):
             return there(place)
         try:
             return here(Book(place, clock=clock.now))
         finally:
             place.close()
-    except (NotAnswered, KeyFault, sqlite3.Error) as fault:
+    except (NotAnswered, KeyFault, DatabaseError) as fault:
         return refuse(options, fault)
 
 

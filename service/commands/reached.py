@@ -8,12 +8,12 @@ from __future__ import annotations
 import argparse
 import os
 import pwd
-import sqlite3
 from pathlib import Path
 
 from ..asking import Claxon, NotAnswered, read_key
 from ..audit import Actor
 from ..settings import DEFAULT_DATA, DEFAULT_LISTEN
+from ..storage.connecting import Connection
 
 DEFAULT_URL = f"http://{DEFAULT_LISTEN}"
 
@@ -38,7 +38,7 @@ def variables(scope: str) -> dict[str, str]:
     return admin if scope == "admin" else {"CLAXON_READ_KEY": "a key of scope read, if no file is named"} | admin
 
 
-def reach(options: argparse.Namespace, *, scope: str) -> Claxon | sqlite3.Connection:
+def reach(options: argparse.Namespace, *, scope: str) -> Claxon | Connection:
     """Return the service that runs, or the database of one that does not.
 
     With --data the folder is tried first, and the service if that has it open; without, the service, and then

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import sqlite3
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +48,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _verify(options: argparse.Namespace) -> int:
     from ..proof import prove
     from ..storage.database import StorageError, open_reader
+    from ..storage.errors import DatabaseError
 
     begin = time.perf_counter()
     try:
@@ -57,7 +57,7 @@ def _verify(options: argparse.Namespace) -> int:
             proof = prove(connection)
         finally:
             connection.close()
-    except (StorageError, sqlite3.DatabaseError) as fault:
+    except (StorageError, DatabaseError) as fault:
         return refuse(options, fault)
     seconds = time.perf_counter() - begin
     if wants_json(options):

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..storage import attempts, outbox
+from ..storage.connecting import Connection
 
 RECENT_S = 3600.0
 """So long an integration that gave no page a chance is failing, if it took nothing since."""
@@ -38,13 +38,13 @@ class Failing:
     last_error: str
 
 
-def failing(connection: sqlite3.Connection, targets: Iterable[str], *, now: float) -> list[Failing]:
+def failing(connection: Connection, targets: Iterable[str], *, now: float) -> list[Failing]:
     """Return those of the integrations that refused for good lately, or let a page wait too long."""
     found = (_look_at(connection, target, now) for target in targets)
     return [one for one in found if one is not None]
 
 
-def _look_at(connection: sqlite3.Connection, target: str, now: float) -> Failing | None:
+def _look_at(connection: Connection, target: str, now: float) -> Failing | None:
     health = attempts.health(connection, target)
     if health is None:
         return None

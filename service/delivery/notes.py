@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ import structlog
 
 from ..core import Core
 from ..storage.database import Transaction
+from ..storage.errors import DatabaseError
 
 _AGAIN_S = 5.0
 """After this long it is tried again to write what could not be written."""
@@ -60,7 +60,7 @@ class Notes:
             notes = self._waiting[:at_once]
             try:
                 await asyncio.wrap_future(self._core.submit(partial(self._commit, notes)))
-            except sqlite3.Error:
+            except DatabaseError:
                 _log.exception("delivery.not_noted", waiting=len(self._waiting))
                 await asyncio.sleep(_AGAIN_S)
                 continue

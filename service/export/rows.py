@@ -8,7 +8,6 @@ however long the whole takes. What is pruned meanwhile is not there.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import TypeAlias
@@ -19,6 +18,7 @@ from claxon.event import Event
 
 from ..search.scanning import opened
 from ..storage import log_rows
+from ..storage.connecting import Connection
 
 PORTION = 4 * 1024 * 1024
 """Compressed bytes that are read at once; one batch at least."""
@@ -33,7 +33,7 @@ _QUERY = (
 
 
 def events(
-    connection: sqlite3.Connection, takes: Callable[[Event], bool], *, since: float
+    connection: Connection, takes: Callable[[Event], bool], *, since: float
 ) -> Iterator[tuple[float, list[Event]]]:
     """Yield when a batch was received and what is wanted of it, batch by batch, up to the row that is the last now.
 
@@ -55,7 +55,7 @@ def events(
             yield received_at, wanted
 
 
-def _batches(connection: sqlite3.Connection, *, after: int, last: int, since: float) -> Iterator[Batch]:
+def _batches(connection: Connection, *, after: int, last: int, since: float) -> Iterator[Batch]:
     while True:
         portion: list[Batch] = []
         read = 0

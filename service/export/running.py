@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 from ..search.wanted import Wanted
+from ..storage.connecting import Connection
 from . import rows
 from .destination import written
 from .ndjson import LinesFile
@@ -36,7 +36,7 @@ class Exported:
     newest: float | None
 
 
-def export(connection: sqlite3.Connection, wanted: Wanted, path: Path, *, replace: bool) -> Exported:
+def export(connection: Connection, wanted: Wanted, path: Path, *, replace: bool) -> Exported:
     """Write the wanted events of the log to a file, in the order in which they came.
 
     Raises:
@@ -44,7 +44,7 @@ def export(connection: sqlite3.Connection, wanted: Wanted, path: Path, *, replac
         InTheWay: The file is there already.
         NeedsPyarrow: Parquet cannot be written.
         OSError: The file cannot be written.
-        sqlite3.Error: The log cannot be read.
+        DatabaseError: The log cannot be read.
     """
     if not path.name.endswith(ENDINGS):
         raise UnknownEnding

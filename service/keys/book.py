@@ -8,7 +8,6 @@ Runs in the core's thread of a service, or on a database that no service has ope
 from __future__ import annotations
 
 import dataclasses
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
@@ -21,6 +20,7 @@ from alerts.durations import exact_duration
 from ..audit import Actor, What, entry
 from ..storage import audit
 from ..storage import keys as rows
+from ..storage.connecting import Connection
 from ..storage.database import Transaction
 from .listing import Listed, listed
 from .record import SOURCE, StoredKey, make_key, name_problem, short, way_out
@@ -87,7 +87,7 @@ class Book:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        connection: Connection,
         *,
         clock: Callable[[], float],
         fixed: Callable[[], Iterable[KeyConfig]] = tuple,
@@ -131,7 +131,7 @@ class Book:
 
         Raises:
             KeyFault: Its name is taken, or something of it cannot be.
-            sqlite3.Error: It cannot be written; nothing has changed.
+            DatabaseError: It cannot be written; nothing has changed.
         """
         _check(asked)
         now = self._clock()
@@ -153,7 +153,7 @@ class Book:
 
         Raises:
             KeyFault: There is none of this name, or it is kept elsewhere.
-            sqlite3.Error: It cannot be written; nothing has changed.
+            DatabaseError: It cannot be written; nothing has changed.
         """
         if not 0 <= overlap_s <= LONGEST_S:
             raise KeyFault(Fault.INVALID, f"overlap: {overlap_s:g} s: from 0s to 10y")
@@ -180,7 +180,7 @@ class Book:
 
         Raises:
             KeyFault: There is none, or it is kept elsewhere.
-            sqlite3.Error: It cannot be written; nothing has changed.
+            DatabaseError: It cannot be written; nothing has changed.
         """
         now = self._clock()
         meant = [one for one in self._alive(name, now) if one.key.sha256.startswith(which)]

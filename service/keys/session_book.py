@@ -5,20 +5,21 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 from ..audit import Actor, Entry, What, entry
 from ..storage import audit
 from ..storage import sessions as rows
+from ..storage.connecting import Connection
 from ..storage.database import Transaction
+from ..storage.errors import DatabaseError
 from .sessions import Sessions
 
 
 class SessionBook:
     """Writes what is open."""
 
-    def __init__(self, connection: sqlite3.Connection, sessions: Sessions, *, clock: Callable[[], float]) -> None:
+    def __init__(self, connection: Connection, sessions: Sessions, *, clock: Callable[[], float]) -> None:
         """Take the parts over."""
         self._connection = connection
         self._sessions = sessions
@@ -28,7 +29,7 @@ class SessionBook:
         """Write down that somebody logged in.
 
         Raises:
-            sqlite3.Error: It cannot be written; the session counts until a restart.
+            DatabaseError: It cannot be written; the session counts until a restart.
         """
         self._write([entry(actor, What.LOGGED_IN, actor.who, at=self._clock())])
 
@@ -36,7 +37,7 @@ class SessionBook:
         """Write what has changed; nothing where nothing has.
 
         Raises:
-            sqlite3.Error: It cannot be written now; it stays, for the next time.
+            DatabaseError: It cannot be written now; it stays, for the next time.
         """
         if self._sessions.changed:
             self._write([])
@@ -47,6 +48,6 @@ class SessionBook:
                 if (found := self._sessions.rows()) is not None:
                     rows.replace(self._connection, found)
                 audit.add(self._connection, entries)
-        except sqlite3.Error:
+        except DatabaseError:
             self._sessions.changed = True
             raise

@@ -5,10 +5,9 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 from ..storage import audit
 from ..storage import keys as rows
+from ..storage.connecting import Connection
 from ..storage.database import Transaction
 from .in_force import Keys
 
@@ -19,7 +18,7 @@ KEEP_USES_S = 365 * 86_400.0
 KEEP_AUDIT_S = 365 * 86_400.0
 
 
-def note_uses(connection: sqlite3.Connection, keys: Keys) -> None:
+def note_uses(connection: Connection, keys: Keys) -> None:
     """Write when keys were used last; nothing where none was since."""
     known = rows.uses(connection)
     newer = {digest: at for digest, at in keys.uses().items() if at > known.get(digest, 0.0)}
@@ -28,7 +27,7 @@ def note_uses(connection: sqlite3.Connection, keys: Keys) -> None:
             rows.note_uses(connection, newer)
 
 
-def prune(connection: sqlite3.Connection, *, now: float) -> None:
+def prune(connection: Connection, *, now: float) -> None:
     """Forget keys that are long dead, and what is too old in the audit log."""
     with Transaction(connection):
         rows.prune(connection, before=now - KEEP_DEAD_S, uses_before=now - KEEP_USES_S)

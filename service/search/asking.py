@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable
 
+from ..storage.connecting import Connection
 from ..storage.database import ReadTransaction
 from .looking import Answer, search
 from .places import Cursor
@@ -23,8 +23,6 @@ AT_ONCE = 2
 PATIENCE_S = 5.0
 """How long they do."""
 
-_CACHE = "PRAGMA cache_size = -8000"  # 8 MB a connection
-
 
 class Busy(Exception):
     """Others search; there was no turn in time."""
@@ -35,7 +33,7 @@ class Searcher:
 
     def __init__(
         self,
-        open_reader: Callable[[], sqlite3.Connection],
+        open_reader: Callable[[], Connection],
         *,
         steady: Callable[[], float],
         patience_s: float = PATIENCE_S,
@@ -51,7 +49,7 @@ class Searcher:
         self._open_reader = open_reader
         self._steady = steady
         self._turns = asyncio.Semaphore(AT_ONCE)
-        self._idle: list[sqlite3.Connection] = []
+        self._idle: list[Connection] = []
 
     async def ask(
         self,
@@ -73,7 +71,7 @@ class Searcher:
 
         Raises:
             Busy: Others search.
-            sqlite3.Error: The database cannot be read.
+            DatabaseError: The database cannot be read.
             StorageError: The same.
         """
         try:
@@ -96,7 +94,6 @@ class Searcher:
             connection = self._idle.pop()
         except IndexError:
             connection = self._open_reader()
-            connection.execute(_CACHE)
         end = self._steady() + at_most_s
         try:
             with ReadTransaction(connection, at_most_s=2 * max(at_most_s, 1.0)):

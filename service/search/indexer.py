@@ -7,7 +7,6 @@ It reads on a connection of its own; what it writes goes through the core's thre
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
@@ -18,6 +17,7 @@ import structlog
 
 from ..background import Background
 from ..storage import failure_segments, failures, log_rows
+from ..storage.connecting import Connection
 from ..storage.database import LazyTransaction
 from ..storage.failure_segments import Segment
 from .scanning import Scanner
@@ -40,7 +40,7 @@ _log = structlog.get_logger(__name__)
 class Core(Protocol):
     """Who writes."""
 
-    connection: sqlite3.Connection
+    connection: Connection
 
     def submit(self, function: Callable[[], Any]) -> Future[Any]:
         """Run a function in the thread that writes."""
@@ -52,7 +52,7 @@ class Indexer(Background):
     def __init__(
         self,
         core: Core,
-        open_reader: Callable[[], sqlite3.Connection],
+        open_reader: Callable[[], Connection],
         *,
         enough: int = ENOUGH,
         rows: int = MOST_ROWS,
@@ -73,7 +73,7 @@ class Indexer(Background):
         self._open_reader = open_reader
 
     def _run(self) -> None:
-        connection: sqlite3.Connection | None = None
+        connection: Connection | None = None
         while not self._ending.is_set():
             spent = -time.thread_time()
             try:
@@ -87,7 +87,7 @@ class Indexer(Background):
         if connection is not None:
             connection.close()
 
-    def step(self, connection: sqlite3.Connection) -> bool:
+    def step(self, connection: Connection) -> bool:
         """Store a segment if there is enough for one; return whether there may be enough for another."""
         done = failure_segments.last_indexed(connection)
         waiting = failures.waiting(connection, rows=self._rows)
@@ -102,7 +102,7 @@ class Indexer(Background):
             return True
         return self._go_back(connection)
 
-    def _go_back(self, connection: sqlite3.Connection) -> bool:
+    def _go_back(self, connection: Connection) -> bool:
         last, first = failures.unindexed(connection), log_rows.ends(connection)[0]
         if last < first:
             return False
@@ -155,7 +155,7 @@ class Indexer(Background):
         return self._core.submit(inside).result(_ANSWER_S)
 
 
-def _new(connection: sqlite3.Connection, offsets: Iterable[int]) -> Iterator[Failure]:
+def _new(connection: Connection, offsets: Iterable[int]) -> Iterator[Failure]:
     scanner = Scanner(connection)
     for offset in offsets:
         body = failures.body_of(connection, offset)
@@ -167,7 +167,7 @@ def _new(connection: sqlite3.Connection, offsets: Iterable[int]) -> Iterator[Fai
         yield from ((offset, index, event) for index, event in found)
 
 
-def _older(connection: sqlite3.Connection, last: int, *, enough: int) -> tuple[list[Failure], int]:
+def _older(connection: Connection, last: int, *, enough: int) -> tuple[list[Failure], int]:
     """Return failures of the rows up to `last`, from the newest down, and the row up to which they go."""
     scanner, opened, reached = Scanner(connection), 0, 0
     found: list[Failure] = []

@@ -10,7 +10,6 @@ its newest row to its oldest, and comes in that order.
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -18,6 +17,7 @@ from typing import TypeAlias
 from claxon.event import Event
 
 from ..storage import failure_segments, failures, log_rows
+from ..storage.connecting import Connection
 from ..storage.failure_segments import Stored
 from ..storage.failure_terms import hashed
 from .places import START, Cursor, Place
@@ -57,7 +57,7 @@ class Answer:
 
 
 def search(
-    connection: sqlite3.Connection,
+    connection: Connection,
     wanted: Wanted,
     *,
     limit: int,
@@ -92,7 +92,7 @@ def search(
 
 class _Search:
     def __init__(
-        self, connection: sqlite3.Connection, wanted: Wanted, *, over: Callable[[], bool], first: int, unindexed: int
+        self, connection: Connection, wanted: Wanted, *, over: Callable[[], bool], first: int, unindexed: int
     ) -> None:
         self._connection = connection
         self._wanted = wanted

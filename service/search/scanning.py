@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 
 import msgspec
@@ -14,6 +13,7 @@ from claxon.event import Event
 
 from ..decoding import decode_logged
 from ..storage import log_rows
+from ..storage.connecting import Connection
 from ..storage.log_rows import Row
 
 
@@ -38,7 +38,7 @@ def opened(
 class Scanner:
     """Opens rows on one connection; for one thread, as its decompressor is."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._expand = zstandard.ZstdDecompressor().decompress
 

@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 import msgspec
+
+from .connecting import Connection
 
 DELIVERED = "delivered"
 MAX_ANSWER = 500
@@ -54,10 +55,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     answer: str
 
 
-def add(connection: sqlite3.Connection, row: int, target: str, attempt: Attempt) -> None:
+def add(connection: Connection, row: int, target: str, attempt: Attempt) -> None:
     """Keep a try, inside the transaction that notes what came of it."""
     values = (
-        row, target, attempt.at, attempt.duration_s, attempt.outcome, attempt.gave_up,
+        row, target, attempt.at, attempt.duration_s, attempt.outcome, int(attempt.gave_up),
         attempt.status, attempt.answer[:MAX_ANSWER],
     )  # fmt: skip
     connection.execute(
@@ -67,14 +68,14 @@ def add(connection: sqlite3.Connection, row: int, target: str, attempt: Attempt)
     )
 
 
-def give_up(connection: sqlite3.Connection, target: str) -> None:
+def give_up(connection: Connection, target: str) -> None:
     """Note that something was given up after the last try of an integration, without another one."""
     connection.execute(
         "UPDATE attempts SET gave_up = 1 WHERE id = (SELECT max(id) FROM attempts WHERE target = ?)", (target,)
     )
 
 
-def of_rows(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, list[Attempt]]:
+def of_rows(connection: Connection, rows: Iterable[int]) -> dict[int, list[Attempt]]:
     """Return the latest tries of each of these rows of the outbox, oldest first."""
     query = (
         "SELECT at, duration_s, outcome, status, answer, gave_up FROM attempts WHERE row = ? ORDER BY id DESC LIMIT ?"
@@ -89,13 +90,13 @@ def of_rows(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, li
     return found
 
 
-def health(connection: sqlite3.Connection, target: str) -> Health | None:
+def health(connection: Connection, target: str) -> Health | None:
     """Return how an integration does; None when it took what it was last sent, or was sent nothing yet."""
     last = connection.execute(
         "SELECT id FROM attempts WHERE target = ? AND outcome = ? ORDER BY id DESC LIMIT 1", (target, DELIVERED)
     ).fetchone()
     count, since, newest, gave_up_at = connection.execute(
-        "SELECT count(*), min(at), max(id), max(CASE WHEN gave_up THEN at END) FROM attempts "
+        "SELECT count(*), min(at), max(id), max(CASE WHEN gave_up = 1 THEN at END) FROM attempts "
         "WHERE target = ? AND id > ?",
         (target, last[0] if last is not None else 0),
     ).fetchone()
@@ -105,6 +106,6 @@ def health(connection: sqlite3.Connection, target: str) -> Health | None:
     return Health(failures=count, gave_up_at=gave_up_at, since=since, outcome=outcome, answer=answer)
 
 
-def prune(connection: sqlite3.Connection, before: float) -> None:
+def prune(connection: Connection, before: float) -> None:
     """Delete the tries of deliveries that ended before an instant; before the deliveries themselves go."""
     connection.execute("DELETE FROM attempts WHERE row IN (SELECT id FROM outbox WHERE ended_at < ?)", (before,))

@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable
 
 from ..audit import Entry, Wanted
+from .connecting import Connection
 
 MAX_ROWS = 200_000
 """The oldest go first."""
@@ -17,7 +17,7 @@ MAX_ROWS = 200_000
 _ADD = "INSERT INTO audit (at, who, via, address, what, subject, before, after) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 
-def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
+def add(connection: Connection, entries: Iterable[Entry]) -> None:
     """Add rows inside the caller's transaction."""
     connection.executemany(
         _ADD,
@@ -28,19 +28,21 @@ def add(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     )
 
 
-def find(connection: sqlite3.Connection, wanted: Wanted, *, limit: int) -> list[Entry]:
+def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[Entry]:
     """Return what is asked for, the newest first."""
-    where, values = "1", list[object]()
-    for condition, value in (
-        ("who = ?", wanted.who),
-        ("(what = ? OR what GLOB ? || '.*')", wanted.what),
-        ("subject = ?", wanted.subject),
-        ("at >= ?", wanted.since),
-        ("at < ?", wanted.until),
+    where, values = "1 = 1", list[object]()
+    what = wanted.what
+    for condition, asked in (
+        ("who = ?", (wanted.who,)),
+        # "/" comes right after ".".
+        ("(what = ? OR (what > ? AND what < ?))", (what, f"{what}.", f"{what}/") if what is not None else (None,)),
+        ("subject = ?", (wanted.subject,)),
+        ("at >= ?", (wanted.since,)),
+        ("at < ?", (wanted.until,)),
     ):
-        if value is not None:
+        if asked[0] is not None:
             where += f" AND {condition}"
-            values += [value] * condition.count("?")
+            values += asked
     rows = connection.execute(
         f"SELECT at, who, via, address, what, subject, before, after FROM audit WHERE {where} "  # noqa: S608
         "ORDER BY id DESC LIMIT ?",
@@ -52,7 +54,7 @@ def find(connection: sqlite3.Connection, wanted: Wanted, *, limit: int) -> list[
     ]
 
 
-def prune(connection: sqlite3.Connection, *, before: float) -> None:
+def prune(connection: Connection, *, before: float) -> None:
     """Forget what is older, and what is over `MAX_ROWS`."""
     connection.execute("DELETE FROM audit WHERE at < ?", (before,))
     connection.execute("DELETE FROM audit WHERE id <= (SELECT max(id) FROM audit) - ?", (MAX_ROWS,))

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from .connecting import Connection
+from .errors import DamagedError
+
 FILE = "claxon.sqlite3"
 
 MARK = "claxon.corrupt"
@@ -29,16 +32,17 @@ _WHY = ".why"
 _CODES = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
-class DamagedError(sqlite3.DatabaseError):
-    """The database was found corrupt before: nothing more is written to it."""
-
-
 def is_corrupt(fault: BaseException) -> bool:
     """Return whether a fault says that the file is damaged; a full disk, a lock or a failed read is none."""
     if isinstance(fault, DamagedError):
         return True
     code = getattr(fault, "sqlite_errorcode", None)
     return isinstance(fault, sqlite3.DatabaseError) and isinstance(code, int) and code & 0xFF in _CODES
+
+
+def forbid_writes(connection: Connection) -> None:
+    """Have nothing more be written by a connection."""
+    connection.execute("PRAGMA query_only = ON")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

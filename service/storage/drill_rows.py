@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 import msgspec
@@ -14,6 +13,7 @@ from alerts.notification import Status
 
 from . import attempts
 from .attempts import Attempt
+from .connecting import Connection
 
 _ROWS = """
 SELECT id, status, state, created_at, ended_at, answer, merged_into FROM outbox
@@ -43,7 +43,7 @@ class DrillRow(msgspec.Struct, frozen=True, kw_only=True):
     last: Attempt | None
 
 
-def rows(connection: sqlite3.Connection, targets: Iterable[str], dedup_key: str) -> list[DrillRow]:
+def rows(connection: Connection, targets: Iterable[str], dedup_key: str) -> list[DrillRow]:
     """Return the rows of these integrations under a key, in order."""
     found: list[DrillRow] = []
     for target in targets:

@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import msgspec
 
 from alerts.lifecycle import Alert
+
+from .connecting import Connection
 
 Place: TypeAlias = tuple[float, str, int]
 """(when it fired, fingerprint, episode): where an episode stands in the order."""
@@ -70,14 +71,14 @@ class Sought:
         return said, values
 
 
-def find(connection: sqlite3.Connection, sought: Sought, *, limit: int, before: Place | None = None) -> list[Alert]:
+def find(connection: Connection, sought: Sought, *, limit: int, before: Place | None = None) -> list[Alert]:
     """Return episodes, those that fired last first; with `before` only those that stand behind a place."""
     said, values = sought.where()
     if before is not None:
         said.append("(fired_at, fingerprint, episode) < (?, ?, ?)")
         values += before
     query = (
-        f"SELECT alert FROM episodes WHERE {' AND '.join(said) or '1'} "  # noqa: S608
+        f"SELECT alert FROM episodes WHERE {' AND '.join(said) or '1 = 1'} "  # noqa: S608
         "ORDER BY fired_at DESC, fingerprint DESC, episode DESC LIMIT ?"
     )
     return [_ALERT.decode(row[0]) for row in connection.execute(query, (*values, limit)).fetchall()]
@@ -98,7 +99,7 @@ class Stretch:
     ended_at: float | None
 
 
-def stretches(connection: sqlite3.Connection, sought: Sought, *, since: float, limit: int) -> list[Stretch]:
+def stretches(connection: Connection, sought: Sought, *, since: float, limit: int) -> list[Stretch]:
     """Return when alerts fired that did not end before an instant, the last first."""
     said, values = sought.where()
     labels = ", ".join(_LABEL.format(name) for name in ("app", "environment", "severity"))

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Generator, Iterator
 from typing import TypeAlias
 
@@ -14,7 +13,8 @@ import msgspec
 import zstandard
 
 from . import zstd
-from .database import StorageError
+from .connecting import Connection
+from .errors import StorageError
 
 PIECE = 200
 """Rows that are read at once, at most, where the write-ahead log must not wait: some ten milliseconds."""
@@ -22,6 +22,13 @@ PIECE = 200
 PIECE_BYTES = 16 * 1024 * 1024
 """And so many bytes, or one row more."""
 
+_APPEND = """
+INSERT INTO event_log (received_at, observed_at, app, n, skip, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING offset
+"""
+_REMEMBER = """
+INSERT INTO idempotency (key, answer, at) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, at = excluded.at
+"""
 _LAST = 2**63 - 1
 """No row is after it."""
 
@@ -116,23 +123,20 @@ def expanded(stored: bytes) -> bytes | None:
         return None
 
 
-def append(connection: sqlite3.Connection, batch: LoggedBatch, stored: bytes) -> int:
+def append(connection: Connection, batch: LoggedBatch, stored: bytes) -> int:
     """Append a batch inside the caller's transaction; return its offset."""
     skip = msgspec.json.encode(batch.skip).decode() if batch.skip else ""
     row = (batch.received_at, batch.observed_at, batch.app, batch.n, skip, stored)
-    inserted = connection.execute(
-        "INSERT INTO event_log (received_at, observed_at, app, n, skip, body) VALUES (?, ?, ?, ?, ?, ?)", row
-    )
-    return int(inserted.lastrowid or 0)
+    return int(connection.execute(_APPEND, row).fetchall()[0][0])
 
 
-def append_entry(connection: sqlite3.Connection, entry: Entry, at: float) -> int:
+def append_entry(connection: Connection, entry: Entry, at: float) -> int:
     """Append a row without events inside the caller's transaction; return its offset."""
     row = LoggedBatch(received_at=at, observed_at=at, app="", n=0, body=b"")
     return append(connection, row, compress(msgspec.json.encode(entry)))
 
 
-def put_first(connection: sqlite3.Connection, rules: RulesChanged) -> None:
+def put_first(connection: Connection, rules: RulesChanged) -> None:
     """Put the rules before the first row: a log of schema 1, or what pruning left of one, does not say its own."""
     connection.execute(
         "INSERT INTO event_log (offset, received_at, observed_at, app, n, body) "
@@ -141,17 +145,17 @@ def put_first(connection: sqlite3.Connection, rules: RulesChanged) -> None:
     )
 
 
-def first(connection: sqlite3.Connection) -> LoggedBatch | None:
+def first(connection: Connection) -> LoggedBatch | None:
     """Return the oldest row."""
     return next(read(connection, -1), None)
 
 
-def read(connection: sqlite3.Connection, after: int) -> Iterator[LoggedBatch]:
+def read(connection: Connection, after: int) -> Iterator[LoggedBatch]:
     """Yield the rows after an offset, in order."""
     return _rows(connection, after, _LAST)
 
 
-def _rows(connection: sqlite3.Connection, after: int, up_to: int) -> Generator[LoggedBatch]:
+def _rows(connection: Connection, after: int, up_to: int) -> Generator[LoggedBatch]:
     rows = connection.execute(
         "SELECT offset, received_at, observed_at, app, n, skip, body FROM event_log "
         "WHERE offset > ? AND offset <= ? ORDER BY offset",
@@ -173,7 +177,7 @@ def _rows(connection: sqlite3.Connection, after: int, up_to: int) -> Generator[L
             )
 
 
-def read_in_pieces(connection: sqlite3.Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
+def read_in_pieces(connection: Connection, after: int, up_to: int) -> Iterator[LoggedBatch]:
     """Yield the rows after an offset and up to another, in order; between two pieces no read is open.
 
     Raises:
@@ -189,7 +193,7 @@ def read_in_pieces(connection: sqlite3.Connection, after: int, up_to: int) -> It
         after = end if whole else piece[-1].offset
 
 
-def _piece(connection: sqlite3.Connection, after: int, end: int) -> tuple[list[LoggedBatch], bool]:
+def _piece(connection: Connection, after: int, end: int) -> tuple[list[LoggedBatch], bool]:
     """Return rows, and whether they are all up to an offset; the read has ended then."""
     piece, size = list[LoggedBatch](), 0
     with contextlib.closing(_rows(connection, after, end)) as rows:
@@ -201,27 +205,27 @@ def _piece(connection: sqlite3.Connection, after: int, end: int) -> tuple[list[L
     return piece, True
 
 
-def _begins_after(connection: sqlite3.Connection, offset: int) -> bool:
+def _begins_after(connection: Connection, offset: int) -> bool:
     return connection.execute("SELECT 1 FROM event_log WHERE offset <= ? LIMIT 1", (offset,)).fetchone() is None
 
 
-def end(connection: sqlite3.Connection) -> int:
+def end(connection: Connection) -> int:
     """Return the place after the newest row."""
     return int(connection.execute("SELECT coalesce(max(offset), 0) + 1 FROM event_log").fetchone()[0])
 
 
-def before(connection: sqlite3.Connection, offset: int) -> LoggedBatch | None:
+def before(connection: Connection, offset: int) -> LoggedBatch | None:
     """Return the row before a place; None at the beginning."""
     found = connection.execute("SELECT max(offset) FROM event_log WHERE offset < ?", (offset,)).fetchone()[0]
     return next(read(connection, found - 1), None) if found is not None else None
 
 
-def seen_answer(connection: sqlite3.Connection, key: str) -> str | None:
+def seen_answer(connection: Connection, key: str) -> str | None:
     """Return the answer that a batch with this idempotency key got before."""
     row = connection.execute("SELECT answer FROM idempotency WHERE key = ?", (key,)).fetchone()
     return str(row[0]) if row is not None else None
 
 
-def remember_answer(connection: sqlite3.Connection, key: str, answer: str, at: float) -> None:
+def remember_answer(connection: Connection, key: str, answer: str, at: float) -> None:
     """Keep an answer for re-posts of its batch."""
-    connection.execute("INSERT OR REPLACE INTO idempotency (key, answer, at) VALUES (?, ?, ?)", (key, answer, at))
+    connection.execute(_REMEMBER, (key, answer, at))

@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-import sqlite3
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .connecting import Connection
 from .failure_terms import BUCKETS, bucket_of, find
 
 MOST_BLOCKS = 256
@@ -77,7 +77,7 @@ class Stored:
             yield self.id * MOST_BLOCKS + number, oldest, newest
 
 
-def next_id(connection: sqlite3.Connection) -> int:
+def next_id(connection: Connection) -> int:
     """Return the id of the next segment, and clear away what a crash left of one that was never finished."""
     number = int(connection.execute("SELECT coalesce(max(id), 0) + 1 FROM failure_segments").fetchone()[0])
     connection.execute("DELETE FROM failure_blocks WHERE id >= ?", (number * MOST_BLOCKS,))
@@ -92,13 +92,13 @@ def slices(segment: Segment) -> Iterator[list[tuple[int, Block]]]:
         yield numbered[at : at + _SLICE]
 
 
-def put_blocks(connection: sqlite3.Connection, number: int, blocks: list[tuple[int, Block]]) -> None:
+def put_blocks(connection: Connection, number: int, blocks: list[tuple[int, Block]]) -> None:
     """Store some blocks of a segment, which no search sees before `finish`."""
     rows = [(number * MOST_BLOCKS + place, block.body) for place, block in blocks]
     connection.executemany("INSERT INTO failure_blocks VALUES (?, ?)", rows)
 
 
-def finish(connection: sqlite3.Connection, number: int, segment: Segment) -> None:
+def finish(connection: Connection, number: int, segment: Segment) -> None:
     """Store the rest of a segment, whose blocks are stored; searches see it from now on."""
     terms = [(bucket, number, body) for bucket, body in segment.terms.items()]
     connection.executemany("INSERT INTO failure_terms VALUES (?, ?, ?)", terms)
@@ -110,7 +110,7 @@ def finish(connection: sqlite3.Connection, number: int, segment: Segment) -> Non
     connection.execute("INSERT INTO failure_segments VALUES (?, ?, ?, ?, ?, ?, ?)", row)
 
 
-def overlapping(connection: sqlite3.Connection, *, after: int, since: float, until: float) -> list[Stored]:
+def overlapping(connection: Connection, *, after: int, since: float, until: float) -> list[Stored]:
     """Return the segments of rows after an offset that may hold failures of `since <= at <= until`, newest first."""
     found = connection.execute(
         "SELECT id, first, oldest, newest, blocks FROM failure_segments "
@@ -123,24 +123,24 @@ def overlapping(connection: sqlite3.Connection, *, after: int, since: float, unt
     ]
 
 
-def blocks_with(connection: sqlite3.Connection, term: bytes) -> dict[int, set[int]]:
+def blocks_with(connection: Connection, term: bytes) -> dict[int, set[int]]:
     """Return the blocks' ids, by segment, in which a hash stands."""
     rows = connection.execute("SELECT segment, terms FROM failure_terms WHERE bucket = ?", (bucket_of(term),))
     found = ((segment, find(term, terms)) for segment, terms in rows.fetchall())
     return {segment: {segment * MOST_BLOCKS + place for place in places} for segment, places in found if places}
 
 
-def body_of(connection: sqlite3.Connection, block: int) -> bytes:
+def body_of(connection: Connection, block: int) -> bytes:
     """Return a block, compressed."""
     return bytes(connection.execute("SELECT body FROM failure_blocks WHERE id = ?", (block,)).fetchone()[0])
 
 
-def last_indexed(connection: sqlite3.Connection) -> int:
+def last_indexed(connection: Connection) -> int:
     """Return the last row of the log that a segment covers; -1 without any."""
     return int(connection.execute("SELECT coalesce(max(last), -1) FROM failure_segments").fetchone()[0])
 
 
-def delete_one(connection: sqlite3.Connection, *, up_to: int) -> bool:
+def delete_one(connection: Connection, *, up_to: int) -> bool:
     """Delete a segment of which the log holds no row any more; return whether there was one."""
     row = connection.execute(
         "SELECT id FROM failure_segments WHERE last <= ? ORDER BY last LIMIT 1", (up_to,)

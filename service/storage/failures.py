@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 
 import msgspec
 from claxon.event import Event
+
+from .connecting import Connection
 
 MANY = 64
 """Failures of a batch from which it matters how large a part of it they are."""
@@ -18,7 +19,7 @@ _ENCODE = msgspec.msgpack.Encoder()
 _DECODE = msgspec.msgpack.Decoder(list[tuple[int, Event]])
 
 
-def add(connection: sqlite3.Connection, offset: int, failed: Sequence[tuple[int, Event]], *, of: int) -> None:
+def add(connection: Connection, offset: int, failed: Sequence[tuple[int, Event]], *, of: int) -> None:
     """Note the failures of a batch that was just appended, inside the caller's transaction.
 
     Args:
@@ -34,19 +35,19 @@ def add(connection: sqlite3.Connection, offset: int, failed: Sequence[tuple[int,
     connection.execute("INSERT INTO failures_new VALUES (?, ?, ?, ?)", (offset, len(failed), newest, body))
 
 
-def waiting(connection: sqlite3.Connection, *, rows: int) -> list[tuple[int, int]]:
+def waiting(connection: Connection, *, rows: int) -> list[tuple[int, int]]:
     """Return the oldest batches that are not sorted yet: offset, and how many failures."""
     found = connection.execute("SELECT offset, n FROM failures_new ORDER BY offset LIMIT ?", (rows,))
     return [(int(offset), int(n)) for offset, n in found.fetchall()]
 
 
-def bounds(connection: sqlite3.Connection, *, after: int, since: float) -> list[tuple[float, int]]:
+def bounds(connection: Connection, *, after: int, since: float) -> list[tuple[float, int]]:
     """Return the batches after a row of the log with a failure at or after an instant: the latest instant, offset."""
     query = "SELECT newest, offset FROM failures_new WHERE offset > ? AND newest >= ?"
     return [(float(newest), int(offset)) for newest, offset in connection.execute(query, (after, since)).fetchall()]
 
 
-def body_of(connection: sqlite3.Connection, offset: int) -> bytes | None:
+def body_of(connection: Connection, offset: int) -> bytes | None:
     """Return the failures of one batch, encoded; None if they stand in the log alone."""
     row = connection.execute("SELECT body FROM failures_new WHERE offset = ?", (offset,)).fetchone()
     return row[0] if row is not None else None
@@ -57,7 +58,7 @@ def decoded(body: bytes) -> list[tuple[int, Event]]:
     return _DECODE.decode(body)
 
 
-def drop(connection: sqlite3.Connection, *, up_to: int, rows: int) -> int:
+def drop(connection: Connection, *, up_to: int, rows: int) -> int:
     """Delete the oldest rows, so many at most, none of a batch after `up_to`; return how many went."""
     last = connection.execute(
         "SELECT max(offset) FROM (SELECT offset FROM failures_new WHERE offset <= ? ORDER BY offset LIMIT ?)",
@@ -68,12 +69,12 @@ def drop(connection: sqlite3.Connection, *, up_to: int, rows: int) -> int:
     return connection.execute("DELETE FROM failures_new WHERE offset <= ?", (last,)).rowcount
 
 
-def unindexed(connection: sqlite3.Connection) -> int:
+def unindexed(connection: Connection) -> int:
     """Return the last row of the log that was there before the index and is not in it yet; -1 is none."""
     row = connection.execute("SELECT last FROM failures_unindexed").fetchone()
     return int(row[0]) if row is not None else -1
 
 
-def index_down_to(connection: sqlite3.Connection, last: int) -> None:
+def index_down_to(connection: Connection, last: int) -> None:
     """Note that only rows up to `last` are not in the index now."""
     connection.execute("UPDATE failures_unindexed SET last = ?", (last,))

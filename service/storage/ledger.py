@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
 
 from alerts.decisions import Decision
+
+from .connecting import Connection
 
 MAX_ROWS = 500_000
 MAX_BYTES = 256 * 1024 * 1024
@@ -67,10 +68,10 @@ class Wanted:
             if instant is not None:
                 said.append(condition)
                 values.append(instant)
-        return " AND ".join(said) or "1", values
+        return " AND ".join(said) or "1 = 1", values
 
 
-def add(connection: sqlite3.Connection, rows: Iterable[Decision]) -> int:
+def add(connection: Connection, rows: Iterable[Decision]) -> int:
     """Append rows inside the caller's transaction; return how many."""
     newest = connection.execute("SELECT total FROM ledger ORDER BY id DESC LIMIT 1").fetchone()
     total = int(newest[0]) if newest is not None else 0
@@ -87,16 +88,14 @@ def add(connection: sqlite3.Connection, rows: Iterable[Decision]) -> int:
     return len(values)
 
 
-def find(connection: sqlite3.Connection, wanted: Wanted, *, limit: int) -> list[Decision]:
+def find(connection: Connection, wanted: Wanted, *, limit: int) -> list[Decision]:
     """Return rows, newest first."""
     condition, values = wanted.where()
     query = f"SELECT row FROM ledger WHERE {condition} ORDER BY at DESC, id DESC LIMIT ?"  # noqa: S608
     return [_DECISION.decode(row[0]) for row in connection.execute(query, (*values, limit))]
 
 
-def of_rule(
-    connection: sqlite3.Connection, rule: str, whats: Iterable[str], *, since: float, limit: int
-) -> list[Decision]:
+def of_rule(connection: Connection, rule: str, whats: Iterable[str], *, since: float, limit: int) -> list[Decision]:
     """Return rows about a rule's keys that say one of several things, newest first."""
     kinds = tuple(whats)
     query = (
@@ -106,7 +105,7 @@ def of_rule(
     return [_DECISION.decode(row[0]) for row in connection.execute(query, (rule, since, *kinds, limit)).fetchall()]
 
 
-def prune(connection: sqlite3.Connection, *, now: float) -> int:
+def prune(connection: Connection, *, now: float) -> int:
     """Delete the oldest rows beyond what is kept, inside the caller's transaction; return how many went."""
     oldest, newest, total = connection.execute(
         "SELECT min(id), max(id), (SELECT total FROM ledger ORDER BY id DESC LIMIT 1) FROM ledger"
@@ -119,7 +118,7 @@ def prune(connection: sqlite3.Connection, *, now: float) -> int:
     return many.rowcount + aged.rowcount
 
 
-def _first_with(connection: sqlite3.Connection, low: int, high: int, total: int) -> int:
+def _first_with(connection: Connection, low: int, high: int, total: int) -> int:
     """Return the first id with at least this `total`; totals grow with ids, so a few look-ups find it."""
     while low < high:
         middle = (low + high) // 2

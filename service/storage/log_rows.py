@@ -5,11 +5,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import msgspec
+
+from .connecting import Connection
 
 PIECE = 32
 """Rows that are read at once."""
@@ -41,13 +42,13 @@ class Row:
     skip: list[int]
 
 
-def row(connection: sqlite3.Connection, offset: int) -> Row | None:
+def row(connection: Connection, offset: int) -> Row | None:
     """Return one row; None if it was pruned."""
     found = connection.execute(f"SELECT {_COLUMNS} FROM event_log WHERE offset = ?", (offset,))  # noqa: S608
     return next((_row(*values) for values in found.fetchall()), None)
 
 
-def backwards(connection: sqlite3.Connection, last: int) -> Iterator[Row]:
+def backwards(connection: Connection, last: int) -> Iterator[Row]:
     """Yield the rows from `last` to the oldest."""
     query = f"SELECT {_COLUMNS} FROM event_log WHERE offset <= ? ORDER BY offset DESC LIMIT ?"  # noqa: S608
     while rows := connection.execute(query, (last, PIECE)).fetchall():
@@ -56,13 +57,13 @@ def backwards(connection: sqlite3.Connection, last: int) -> Iterator[Row]:
         last = rows[-1][0] - 1
 
 
-def body_of(connection: sqlite3.Connection, offset: int) -> bytes:
+def body_of(connection: Connection, offset: int) -> bytes:
     """Return the body of a row as it is stored, compressed; empty if it was pruned."""
     found = connection.execute("SELECT body FROM event_log WHERE offset = ?", (offset,)).fetchone()
     return bytes(found[0]) if found is not None else b""
 
 
-def ends(connection: sqlite3.Connection) -> tuple[int, int]:
+def ends(connection: Connection) -> tuple[int, int]:
     """Return the first and the last row; of an empty log `(NEVER, -1)`."""
     # Asked for together, SQLite would look at every row.
     first = connection.execute("SELECT min(offset) FROM event_log").fetchone()[0]
@@ -71,7 +72,7 @@ def ends(connection: sqlite3.Connection) -> tuple[int, int]:
     return int(first), int(connection.execute("SELECT max(offset) FROM event_log").fetchone()[0])
 
 
-def last_before(connection: sqlite3.Connection, at: float) -> int:
+def last_before(connection: Connection, at: float) -> int:
     """Return the last row that was observed before an instant, -1 for none; rows are looked up, not read.
 
     Where a clock was set back it may be another one nearby.
@@ -97,7 +98,7 @@ class Dropped(msgspec.Struct, frozen=True):
     newest_at: float | None = None
 
 
-def drop_oldest(connection: sqlite3.Connection, *, before: float | None, up_to: int, rows: int) -> Dropped:
+def drop_oldest(connection: Connection, *, before: float | None, up_to: int, rows: int) -> Dropped:
     """Delete the oldest rows, so many at most, none after an offset; with `before` only those observed before it.
 
     The newest row stays, however old: the next one is numbered after it, and snapshots

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection, Iterable
 
 import msgspec
@@ -16,6 +15,7 @@ from alerts.notification import Notification, Status
 from ..targets import receiver_of
 from . import attempts
 from .attempts import Attempt
+from .connecting import Connection
 
 FOUND_BY = 100
 """Of a group, so many alerts find a row that tells of them."""
@@ -87,9 +87,7 @@ class DeliveryRow(msgspec.Struct, kw_only=True):
     tries: list[Attempt] = []
 
 
-def add(
-    connection: sqlite3.Connection, target: str, notification: Notification, *, deadline: float, origin: str = ""
-) -> None:
+def add(connection: Connection, target: str, notification: Notification, *, deadline: float, origin: str = "") -> None:
     """Add a delivery, inside the transaction of the state change."""
     row = (
         target,
@@ -104,9 +102,9 @@ def add(
     )
     added = connection.execute(
         "INSERT INTO outbox (target, dedup_key, status, fingerprint, notification, created_at, deadline, next_at, "
-        "origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "origin) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
         row,
-    ).lastrowid
+    ).fetchall()[0][0]
     told = dict.fromkeys(alert.fingerprint for alert in notification.alerts[:FOUND_BY])
     connection.executemany(
         "INSERT INTO outbox_alerts (fingerprint, row) VALUES (?, ?)", [(name, added) for name in told]
@@ -137,7 +135,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def heads(
-    connection: sqlite3.Connection,
+    connection: Connection,
     target: str,
     *,
     limit: int,
@@ -158,7 +156,7 @@ def heads(
     return [head for head in found if head.dedup_key not in busy][:limit]
 
 
-def load(connection: sqlite3.Connection, target: str, head: Head, *, pairs: bool) -> Delivery:
+def load(connection: Connection, target: str, head: Head, *, pairs: bool) -> Delivery:
     """Return the message that begins with a row, with all that waits behind it under the same key.
 
     Args:
@@ -194,9 +192,7 @@ def load(connection: sqlite3.Connection, target: str, head: Head, *, pairs: bool
 # ── what came of it ───────────────────────────────────────────────────────────
 
 
-def end(
-    connection: sqlite3.Connection, rows: list[int], *, state: str, now: float, answer: str, tried: bool = True
-) -> None:
+def end(connection: Connection, rows: list[int], *, state: str, now: float, answer: str, tried: bool = True) -> None:
     """Note that a message is over: delivered, failed or cancelled; the rows behind the first name it."""
     first, *others = rows
     update = (
@@ -208,25 +204,25 @@ def end(
     connection.executemany(update, [(state, now, said, 0, first, row) for row in others])
 
 
-def defer(connection: sqlite3.Connection, delivery: Delivery, *, next_at: float, answer: str) -> None:
+def defer(connection: Connection, delivery: Delivery, *, next_at: float, answer: str) -> None:
     """Note that a message was not taken and when it is tried again; what waits behind it is not due before."""
     connection.execute(
         "UPDATE outbox SET attempts = attempts + 1, next_at = ?, answer = ? WHERE id = ? AND state = 'pending'",
         (next_at, answer[:500], delivery.id),
     )
     connection.execute(
-        "UPDATE outbox SET next_at = max(next_at, ?) WHERE target = ? AND dedup_key = ? AND state = 'pending'",
-        (next_at, delivery.target, delivery.notification.dedup_key),
+        "UPDATE outbox SET next_at = ? WHERE target = ? AND dedup_key = ? AND state = 'pending' AND next_at < ?",
+        (next_at, delivery.target, delivery.notification.dedup_key, next_at),
     )
 
 
-def targets_waiting(connection: sqlite3.Connection) -> list[str]:
+def targets_waiting(connection: Connection) -> list[str]:
     """Return every integration for which something waits."""
     rows = connection.execute("SELECT DISTINCT target FROM outbox WHERE state = 'pending' ORDER BY target")
     return [str(row[0]) for row in rows]
 
 
-def is_open(connection: sqlite3.Connection, delivery: Delivery) -> bool:
+def is_open(connection: Connection, delivery: Delivery) -> bool:
     """Whether an integration was told that something fires under the key of a message, and not yet that it ended.
 
     What it was told so long ago that nothing is known of it counts as told; but who stands in
@@ -249,14 +245,14 @@ _ABOUT = "id IN (SELECT row FROM outbox_alerts WHERE fingerprint = ?)"
 # ── the past ──────────────────────────────────────────────────────────────────
 
 
-def receivers_of(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> list[str]:
+def receivers_of(connection: Connection, fingerprint: str, dedup_key: str) -> list[str]:
     """Return the receivers that were, or are to be, told that an episode of an alert fires."""
     query = f"SELECT target FROM outbox WHERE {_ABOUT} AND dedup_key = ? AND status = ? AND origin = '' ORDER BY id"  # noqa: S608
     targets = [str(row[0]) for row in connection.execute(query, (fingerprint, dedup_key, Status.FIRING.value))]
     return list(dict.fromkeys(receiver_of(target) for target in targets))
 
 
-def standing(connection: sqlite3.Connection, target: str, *, ended_after: float) -> list[bytes]:
+def standing(connection: Connection, target: str, *, ended_after: float) -> list[bytes]:
     """Return the last thing an integration was told under each key: what fires, and what ended after an instant.
 
     As notifications in MessagePack, in the order of their rows. What has news waiting is left out.
@@ -272,7 +268,7 @@ def standing(connection: sqlite3.Connection, target: str, *, ended_after: float)
     return [row[0] for row in connection.execute(query, (target, Status.FIRING.value, ended_after))]
 
 
-def shift(connection: sqlite3.Connection, by_s: float) -> None:
+def shift(connection: Connection, by_s: float) -> None:
     """Have what waits keep its times though the clock was set; ahead it is tried at once, but as long as before."""
     connection.execute(
         "UPDATE outbox SET deadline = deadline + ?, next_at = next_at + ? WHERE state = 'pending'",
@@ -280,7 +276,7 @@ def shift(connection: sqlite3.Connection, by_s: float) -> None:
     )
 
 
-def pending(connection: sqlite3.Connection) -> int:
+def pending(connection: Connection) -> int:
     """Return how many deliveries wait."""
     return int(connection.execute("SELECT count(*) FROM outbox WHERE state = 'pending'").fetchone()[0])
 
@@ -299,7 +295,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     tries: int
 
 
-def waiting(connection: sqlite3.Connection, target: str) -> Waiting:
+def waiting(connection: Connection, target: str) -> Waiting:
     """Return what waits for one integration; with 0 rows the other numbers say nothing."""
     count, oldest_at, tries = connection.execute(
         "SELECT count(*), coalesce(min(created_at), 0), coalesce(max(attempts), 0) FROM outbox INDEXED BY outbox_due "
@@ -309,7 +305,7 @@ def waiting(connection: sqlite3.Connection, target: str) -> Waiting:
     return Waiting(count=count, oldest_at=oldest_at, tries=tries)
 
 
-def recent(connection: sqlite3.Connection, *, limit: int, fingerprint: str | None = None) -> list[DeliveryRow]:
+def recent(connection: Connection, *, limit: int, fingerprint: str | None = None) -> list[DeliveryRow]:
     """Return deliveries, newest first, of one alert or of all."""
     where, values = (f"WHERE {_ABOUT}", [fingerprint]) if fingerprint is not None else ("", [])
     names = DeliveryRow.__struct_fields__[:-1]
@@ -325,7 +321,7 @@ def _ids(rows: Iterable[DeliveryRow]) -> list[int]:
     return [row.id for row in rows]
 
 
-def prune(connection: sqlite3.Connection, before: float) -> None:
+def prune(connection: Connection, before: float) -> None:
     """Delete deliveries that ended before an instant, and their tries."""
     attempts.prune(connection, before)
     over = "DELETE FROM outbox_alerts WHERE row IN (SELECT id FROM outbox WHERE ended_at < ?)"

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import heapq
-import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -14,6 +13,7 @@ from itertools import islice
 import msgspec
 
 from . import attempts
+from .connecting import Connection
 from .outbox import DeliveryRow
 
 STATES = ("pending", "delivered", "failed", "cancelled")
@@ -24,8 +24,9 @@ _TOLD_BYTES = 65_536
 _TARGETS = """
 WITH RECURSIVE known (target) AS (
   SELECT min(target) FROM outbox
-  UNION ALL SELECT (SELECT min(target) FROM outbox WHERE target > known.target) FROM known WHERE known.target NOTNULL)
-SELECT target FROM known WHERE target NOTNULL
+  UNION ALL
+  SELECT (SELECT min(target) FROM outbox WHERE target > known.target) FROM known WHERE known.target IS NOT NULL)
+SELECT target FROM known WHERE target IS NOT NULL
 """
 
 
@@ -85,7 +86,7 @@ _COLUMNS = ", ".join(name for name in DeliveryRow.__struct_fields__ if name != "
 _decode = msgspec.msgpack.Decoder(Told).decode
 
 
-def find(connection: sqlite3.Connection, sought: Sought, *, limit: int) -> list[Sent]:
+def find(connection: Connection, sought: Sought, *, limit: int) -> list[Sent]:
     """Return rows, newest first, each with its latest tries."""
     if sought.fingerprint is not None:
         ids = _about(connection, sought)
@@ -96,12 +97,12 @@ def find(connection: sqlite3.Connection, sought: Sought, *, limit: int) -> list[
     return _rows(connection, list(islice(ids, limit)))
 
 
-def targets(connection: sqlite3.Connection) -> list[str]:
+def targets(connection: Connection) -> list[str]:
     """Return every integration that anything was ever to be sent to, in order."""
     return [str(row[0]) for row in connection.execute(_TARGETS)]
 
 
-def last_taken(connection: sqlite3.Connection, target: str) -> LastTaken | None:
+def last_taken(connection: Connection, target: str) -> LastTaken | None:
     """Return the newest message that an integration took; None if it took none."""
     row = connection.execute(
         "SELECT ended_at, answer FROM outbox WHERE id = "
@@ -115,12 +116,12 @@ def _before(sought: Sought) -> int:
     return sought.before if sought.before is not None else 2**62
 
 
-def _newest(connection: sqlite3.Connection, sought: Sought) -> Iterator[int]:
+def _newest(connection: Connection, sought: Sought) -> Iterator[int]:
     for row in connection.execute("SELECT id FROM outbox WHERE id < ? ORDER BY id DESC", (_before(sought),)):
         yield row[0]
 
 
-def _of_each(connection: sqlite3.Connection, sought: Sought, *, limit: int) -> Iterator[list[int]]:
+def _of_each(connection: Connection, sought: Sought, *, limit: int) -> Iterator[list[int]]:
     query = "SELECT id FROM outbox WHERE target = ? AND state = ? AND id < ? ORDER BY id DESC LIMIT ?"
     states = STATES if sought.state is None else (sought.state,)
     for target in targets(connection) if sought.targets is None else sought.targets:
@@ -128,7 +129,7 @@ def _of_each(connection: sqlite3.Connection, sought: Sought, *, limit: int) -> I
             yield [row[0] for row in connection.execute(query, (target, state, _before(sought), limit))]
 
 
-def _about(connection: sqlite3.Connection, sought: Sought) -> Iterator[int]:
+def _about(connection: Connection, sought: Sought) -> Iterator[int]:
     query = (
         "SELECT id, target, state FROM outbox_alerts JOIN outbox ON outbox.id = outbox_alerts.row "
         "WHERE outbox_alerts.fingerprint = ? AND outbox_alerts.row < ? ORDER BY outbox_alerts.row DESC"
@@ -138,7 +139,7 @@ def _about(connection: sqlite3.Connection, sought: Sought) -> Iterator[int]:
             yield row
 
 
-def _rows(connection: sqlite3.Connection, ids: Iterable[int]) -> list[Sent]:
+def _rows(connection: Connection, ids: Iterable[int]) -> list[Sent]:
     query = (
         f"SELECT {_COLUMNS}, CASE WHEN length(notification) <= ? THEN notification END "  # noqa: S608
         "FROM outbox WHERE id = ?"

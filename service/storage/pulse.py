@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-import sqlite3
-
+from .connecting import Connection
 from .database import Transaction
 
 
-def write(connection: sqlite3.Connection, at: float) -> None:
+def write(connection: Connection, at: float) -> None:
     """Commit a row, as a batch of events is committed.
 
     Raises:
-        sqlite3.Error: Nothing can be written.
+        DatabaseError: Nothing can be written.
     """
     with Transaction(connection):
         connection.execute(

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Collection
 
 import msgspec
 
 from alerts.notification import Status
+
+from .connecting import Connection
 
 MAX_ROWS = 20_000
 """No more rows are read for alerts that are told in groups: the newest."""
@@ -33,12 +34,12 @@ class _Told(msgspec.Struct):
     alerts: list[_Alert]
 
 
-def states(connection: sqlite3.Connection, fingerprint: str, dedup_key: str) -> set[str]:
+def states(connection: Connection, fingerprint: str, dedup_key: str) -> set[str]:
     """Return the states of the rows that say that an alert by itself fires; empty if there are none."""
     return {str(row[0]) for row in connection.execute(_BY_KEY, (fingerprint, dedup_key, Status.FIRING.value))}
 
 
-def in_groups(connection: sqlite3.Connection, since: float, wanted: Collection[str]) -> dict[str, set[str]]:
+def in_groups(connection: Connection, since: float, wanted: Collection[str]) -> dict[str, set[str]]:
     """Return the states of the rows that say of alerts that they fire, by fingerprint, since an instant."""
     found: dict[str, set[str]] = {}
     for created_at, state, body in connection.execute(_FIRING, (Status.FIRING.value, MAX_ROWS)):

@@ -5,15 +5,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
+
+from .connecting import Connection
 
 MAX_ROWS = 1_000
 MAX_BYTES = 2 * 1024 * 1024
 MAX_AGE_S = 7 * 86_400.0
 
 
-def add(connection: sqlite3.Connection, rows: Iterable[tuple[float, str, str]], *, now: float) -> None:
+def add(connection: Connection, rows: Iterable[tuple[float, str, str]], *, now: float) -> None:
     """Append rows of (at, app, JSON) and delete what is over the limits, inside the caller's transaction."""
     newest = connection.execute("SELECT id, total FROM rejects ORDER BY id DESC LIMIT 1").fetchone()
     number, total = (int(newest[0]), int(newest[1])) if newest is not None else (0, 0)
@@ -24,15 +25,22 @@ def add(connection: sqlite3.Connection, rows: Iterable[tuple[float, str, str]], 
         values.append((number, at, app, total, row))
     connection.executemany("INSERT INTO rejects (id, at, app, total, row) VALUES (?, ?, ?, ?, ?)", values)
     connection.execute("DELETE FROM rejects WHERE id <= ?", (number - MAX_ROWS,))
-    # What begins before the newest 2 MiB.
-    connection.execute("DELETE FROM rejects WHERE total - length(CAST(row AS BLOB)) < ?", (total - MAX_BYTES,))
+    _cut(connection, total - MAX_BYTES)
     connection.execute("DELETE FROM rejects WHERE at < ?", (now - MAX_AGE_S,))
 
 
-def find(connection: sqlite3.Connection, *, app: str | None, since: float, limit: int) -> list[tuple[int, str]]:
+def _cut(connection: Connection, before: int) -> None:
+    """Delete the rows that begin before so many bytes."""
+    oldest = connection.execute("SELECT total, row FROM rejects ORDER BY id LIMIT 1").fetchone()
+    if oldest is not None and oldest[0] - len(oldest[1].encode()) < before:
+        # Up to, and with, the first that does not end before.
+        last = "SELECT min(id) FROM rejects WHERE total >= ?"
+        connection.execute(f"DELETE FROM rejects WHERE id <= ({last})", (before,))  # noqa: S608
+
+
+def find(connection: Connection, *, app: str | None, since: float, limit: int) -> list[tuple[int, str]]:
     """Return (number, JSON) of rows, newest first; of one app, or of any."""
-    found = connection.execute(
-        "SELECT id, row FROM rejects WHERE at >= ?1 AND (?2 IS NULL OR app = ?2) ORDER BY id DESC LIMIT ?3",
-        (since, app, limit),
-    )
+    of_app, values = ("AND app = ? ", (app,)) if app is not None else ("", ())
+    query = f"SELECT id, row FROM rejects WHERE at >= ? {of_app}ORDER BY id DESC LIMIT ?"  # noqa: S608
+    found = connection.execute(query, (since, *values, limit))
     return [(int(number), str(row)) for number, row in found]

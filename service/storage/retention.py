@@ -9,10 +9,10 @@ what is before the oldest snapshot that is kept, and the two newest snapshots ar
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from . import failure_segments, failures, log_rows, snapshots
+from .connecting import Connection
 
 REMEMBER_S = 86_400.0
 """How long idempotency keys and event ids are remembered."""
@@ -37,7 +37,7 @@ class Size:
     free: int
 
 
-def size(connection: sqlite3.Connection) -> Size:
+def size(connection: Connection) -> Size:
     """Return how large the database is."""
     pages, free, bytes_ = (
         int(connection.execute(f"PRAGMA {name}").fetchone()[0])
@@ -46,19 +46,24 @@ def size(connection: sqlite3.Connection) -> Size:
     return Size(used=(pages - free) * bytes_, free=free * bytes_)
 
 
-def oldest_at(connection: sqlite3.Connection) -> float | None:
+def settle(connection: Connection) -> None:
+    """Copy what was moved into the file, between slices: else all of it is at once, later, while a batch waits."""
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
+
+def oldest_at(connection: Connection) -> float | None:
     """Return when the oldest row of the log was taken; None of an empty log."""
     row = log_rows.row(connection, log_rows.ends(connection)[0])
     return row.observed_at if row is not None else None
 
 
-def drop_aged(connection: sqlite3.Connection, *, before: float, rows: int) -> log_rows.Dropped:
+def drop_aged(connection: Connection, *, before: float, rows: int) -> log_rows.Dropped:
     """Delete the oldest rows of the log that were taken before an instant."""
     needed_after = snapshots.drop_anchors(connection, before=before)
     return log_rows.drop_oldest(connection, before=before, up_to=needed_after, rows=rows)
 
 
-def drop_oldest(connection: sqlite3.Connection, *, rows: int) -> log_rows.Dropped:
+def drop_oldest(connection: Connection, *, rows: int) -> log_rows.Dropped:
     """Delete the oldest rows of the log, whatever their age.
 
     Where the oldest snapshot stands in the way it goes first, if it is none of the two newest: the ledger is
@@ -71,7 +76,7 @@ def drop_oldest(connection: sqlite3.Connection, *, rows: int) -> log_rows.Droppe
     return log_rows.drop_oldest(connection, before=None, up_to=snapshots.oldest(connection), rows=rows)
 
 
-def anchor(connection: sqlite3.Connection, *, age_s: float, by_rows: bool) -> None:
+def anchor(connection: Connection, *, age_s: float, by_rows: bool) -> None:
     """Make the newest snapshot one that is kept, if an eighth of what is kept of the log came since the last such one.
 
     Args:
@@ -84,7 +89,7 @@ def anchor(connection: sqlite3.Connection, *, age_s: float, by_rows: bool) -> No
     snapshots.anchor_newest(connection, rows=rows, seconds=age_s / _ANCHORS)
 
 
-def drop_index(connection: sqlite3.Connection, *, rows: int) -> bool:
+def drop_index(connection: Connection, *, rows: int) -> bool:
     """Delete of the index of failures what the log does not hold any more; return whether there may be more."""
     gone = log_rows.ends(connection)[0] - 1
     if failures.drop(connection, up_to=gone, rows=rows) == rows:
@@ -92,7 +97,7 @@ def drop_index(connection: sqlite3.Connection, *, rows: int) -> bool:
     return failure_segments.delete_one(connection, up_to=gone)
 
 
-def forget_names(connection: sqlite3.Connection, *, before: float, rows: int) -> bool:
+def forget_names(connection: Connection, *, before: float, rows: int) -> bool:
     """Forget idempotency keys and event ids from before an instant; return whether there may be more."""
     oldest = "SELECT {0} FROM {1} WHERE at < ? ORDER BY at LIMIT ?"
     keys = f"DELETE FROM idempotency WHERE key IN ({oldest.format('key', 'idempotency')})"  # noqa: S608
@@ -100,7 +105,7 @@ def forget_names(connection: sqlite3.Connection, *, before: float, rows: int) ->
     return max([connection.execute(query, (before, rows)).rowcount for query in (keys, ids)]) == rows
 
 
-def give_back(connection: sqlite3.Connection, *, pages: int) -> bool:
+def give_back(connection: Connection, *, pages: int) -> bool:
     """Cut free pages off the file; return whether there are still more than need be."""
     total, free = _pragmas(connection, "page_count", "freelist_count")
     spare = max(_LEAST_FREE, int(total * SPARE))
@@ -112,5 +117,5 @@ def give_back(connection: sqlite3.Connection, *, pages: int) -> bool:
     return free - pages > spare
 
 
-def _pragmas(connection: sqlite3.Connection, *names: str) -> list[int]:
+def _pragmas(connection: Connection, *names: str) -> list[int]:
     return [int(connection.execute(f"PRAGMA {name}").fetchone()[0]) for name in names]

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from .corruption import is_corrupt
-from .database import CorruptError, StorageError, Transaction, connect_to_read, migrations, open_database
+from .database import Transaction
+from .errors import CorruptError, StorageError
+from .sqlite import connect_to_read, migrations, open_database
+from .sqlite_connection import SqliteConnection
 
 Row: TypeAlias = tuple[Any, ...]
 
@@ -90,7 +93,7 @@ def _tables(connection: sqlite3.Connection) -> list[tuple[str, bool]]:
     return [(str(name), bool(wr)) for name, wr in rows]
 
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, name: str, *, by_rowid: bool) -> Salvaged:
+def _copy(source: sqlite3.Connection, target: SqliteConnection, name: str, *, by_rowid: bool) -> Salvaged:
     reading = _Reading(source)
     found = _by_rowid(reading, name) if by_rowid else _by_key(reading, name)
     rows, piece = 0, list[Row]()
@@ -103,7 +106,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection, name: str, *, 
     return Salvaged(table=name, rows=rows, whole=not reading.damage)
 
 
-def _insert(target: sqlite3.Connection, name: str, rows: list[Row]) -> int:
+def _insert(target: SqliteConnection, name: str, rows: list[Row]) -> int:
     if not rows:
         return 0
     places = ", ".join("?" * len(rows[0]))

@@ -9,13 +9,14 @@ their checksums, all else by SQLite's own `quick_check`, a table at a time.
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import event_log
+from .connecting import Connection
 from .corruption import is_corrupt
 from .database import ReadTransaction
+from .errors import DatabaseError, is_interrupted
 
 TABLE_S = 60.0
 """A table may take so long: over that, it is said not to have been looked at."""
@@ -45,7 +46,7 @@ class Scrubbed:
         return not self.unreadable and not self.damaged
 
 
-def scrub(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]:
+def scrub(connection: Connection, found: Scrubbed) -> Iterator[None]:
     """Look through everything, and note what is wrong; yield between two pieces, for the caller to rest.
 
     Args:
@@ -60,12 +61,12 @@ def scrub(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]:
             yield
 
 
-def _log_rows(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]:
+def _log_rows(connection: Connection, found: Scrubbed) -> Iterator[None]:
     after: int | None = -1
     while after is not None:
         try:
             after = _piece(connection, after, found)
-        except sqlite3.DatabaseError as fault:
+        except DatabaseError as fault:
             if not is_corrupt(fault):
                 raise
             found.damaged.append(f"event_log: after row {after}: {fault}")
@@ -73,7 +74,7 @@ def _log_rows(connection: sqlite3.Connection, found: Scrubbed) -> Iterator[None]
         yield
 
 
-def _piece(connection: sqlite3.Connection, after: int, found: Scrubbed) -> int | None:
+def _piece(connection: Connection, after: int, found: Scrubbed) -> int | None:
     """Look at some rows after an offset; return the last, None at the end."""
     last, size = None, 0
     rows = connection.execute(
@@ -90,12 +91,12 @@ def _piece(connection: sqlite3.Connection, after: int, found: Scrubbed) -> int |
     return last
 
 
-def _table(connection: sqlite3.Connection, name: str, found: Scrubbed) -> None:
+def _table(connection: Connection, name: str, found: Scrubbed) -> None:
     try:
         with ReadTransaction(connection, at_most_s=TABLE_S):
             said = [str(row[0]) for row in connection.execute(f'PRAGMA quick_check("{name}")')]
-    except sqlite3.DatabaseError as fault:
-        if "interrupted" in str(fault):
+    except DatabaseError as fault:
+        if is_interrupted(fault):
             found.unfinished.append(name)
         elif is_corrupt(fault):
             found.damaged.append(f"{name}: {fault}")

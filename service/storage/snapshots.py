@@ -5,19 +5,25 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Generic, TypeVar
 
 import msgspec
 import zstandard
 
 from . import zstd
+from .connecting import Connection
 
 T = TypeVar("T")
 
 
 ANCHOR_EVERY_S = 7 * 86_400.0
 """How often a snapshot becomes an anchor: kept as long as the log after it is."""
+
+
+_MOVE = """
+INSERT INTO cursor (one, offset, at, hash, decided) VALUES (1, ?, ?, ?, ?) ON CONFLICT (one)
+DO UPDATE SET offset = excluded.offset, at = excluded.at, hash = excluded.hash, decided = excluded.decided
+"""
 
 
 class Snapshot(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -48,7 +54,7 @@ class Cursor(msgspec.Struct, frozen=True, kw_only=True):
     decided: int = 0
 
 
-def save(connection: sqlite3.Connection, *, offset: int, at: float, rules: str, state: object) -> int:
+def save(connection: Connection, *, offset: int, at: float, rules: str, state: object) -> int:
     """Store a state, keep one older and the anchors, inside the caller's transaction; return its size in bytes."""
     # Counts repeat themselves: a tenth of the bytes is left, and writing those takes longer than this.
     body = zstd.compress(msgspec.msgpack.encode(state))
@@ -64,17 +70,17 @@ def save(connection: sqlite3.Connection, *, offset: int, at: float, rules: str, 
     return len(body)
 
 
-def load_newest(connection: sqlite3.Connection, kind: type[T]) -> Snapshot[T] | None:
+def load_newest(connection: Connection, kind: type[T]) -> Snapshot[T] | None:
     """Return the newest snapshot that can be read."""
     return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id DESC", kind)
 
 
-def load_oldest(connection: sqlite3.Connection, kind: type[T]) -> Snapshot[T] | None:
+def load_oldest(connection: Connection, kind: type[T]) -> Snapshot[T] | None:
     """Return the oldest snapshot that can be read."""
     return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id", kind)
 
 
-def _first(connection: sqlite3.Connection, query: str, kind: type[T]) -> Snapshot[T] | None:
+def _first(connection: Connection, query: str, kind: type[T]) -> Snapshot[T] | None:
     # One at a time: each may be large.
     for offset, rules, body in connection.execute(query):
         try:
@@ -85,19 +91,19 @@ def _first(connection: sqlite3.Connection, query: str, kind: type[T]) -> Snapsho
     return None
 
 
-def drop_anchors(connection: sqlite3.Connection, *, before: float) -> int:
+def drop_anchors(connection: Connection, *, before: float) -> int:
     """Drop the anchors that are too old, and return up to which row the log is no longer needed."""
     newest = "(SELECT max(id) FROM snapshots WHERE at < ?)"
     connection.execute(f"DELETE FROM snapshots WHERE anchor = 1 AND id < {newest}", (before,))  # noqa: S608
     return oldest(connection)
 
 
-def oldest(connection: sqlite3.Connection) -> int:
+def oldest(connection: Connection) -> int:
     """Return up to which row the log is no longer needed; 0 without a snapshot."""
     return int(connection.execute("SELECT min(offset) FROM snapshots").fetchone()[0] or 0)
 
 
-def drop_oldest_anchor(connection: sqlite3.Connection) -> bool:
+def drop_oldest_anchor(connection: Connection) -> bool:
     """Drop the oldest snapshot, unless it is one of the two newest; return whether it went."""
     newest = "SELECT id FROM snapshots ORDER BY id DESC LIMIT 2"
     oldest_ = "SELECT id FROM snapshots ORDER BY offset, id LIMIT 1"
@@ -105,7 +111,7 @@ def drop_oldest_anchor(connection: sqlite3.Connection) -> bool:
     return connection.execute(query).rowcount > 0
 
 
-def anchor_newest(connection: sqlite3.Connection, *, rows: int, seconds: float) -> None:
+def anchor_newest(connection: Connection, *, rows: int, seconds: float) -> None:
     """Keep the newest snapshot as long as the log after it, if the last such one is so many rows or seconds older."""
     connection.execute(
         "UPDATE snapshots SET anchor = 1 WHERE id = (SELECT max(id) FROM snapshots) AND "
@@ -115,7 +121,7 @@ def anchor_newest(connection: sqlite3.Connection, *, rows: int, seconds: float) 
     )
 
 
-def load_cursor(connection: sqlite3.Connection) -> Cursor:
+def load_cursor(connection: Connection) -> Cursor:
     """Return up to where decisions are committed."""
     row = connection.execute("SELECT offset, at, hash, decided FROM cursor").fetchone()
     if row is None:
@@ -123,9 +129,9 @@ def load_cursor(connection: sqlite3.Connection) -> Cursor:
     return Cursor(offset=int(row[0]), at=float(row[1]), hash=str(row[2]), decided=int(row[3]))
 
 
-def save_cursor(connection: sqlite3.Connection, cursor: Cursor) -> None:
+def save_cursor(connection: Connection, cursor: Cursor) -> None:
     """Move the cursor, in the transaction that commits the decisions."""
     connection.execute(
-        "INSERT OR REPLACE INTO cursor (one, offset, at, hash, decided) VALUES (1, ?, ?, ?, ?)",
+        _MOVE,
         (cursor.offset, cursor.at, cursor.hash, cursor.decided),
     )

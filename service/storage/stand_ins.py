@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -14,10 +13,11 @@ from alerts.notification import Notification, Status
 
 from ..targets import receiver_of
 from . import outbox
+from .connecting import Connection
 
 
 def hand_over(
-    connection: sqlite3.Connection,
+    connection: Connection,
     delivery: outbox.Delivery,
     stand_ins: Mapping[str, bool],
     *,
@@ -49,28 +49,22 @@ def _for_stand_in(notification: Notification, target: str, said: str) -> Notific
     return msgspec.structs.replace(notification, receiver=receiver_of(target), undelivered=said, send_resolved=None)
 
 
-def _load(connection: sqlite3.Connection, row: int) -> Notification:
+def _load(connection: Connection, row: int) -> Notification:
     body = connection.execute("SELECT notification FROM outbox WHERE id = ?", (row,)).fetchone()
     return msgspec.msgpack.decode(body[0], type=Notification)
 
 
-def _knows(connection: sqlite3.Connection, target: str, notification: Notification) -> bool:
+def _knows(connection: Connection, target: str, notification: Notification) -> bool:
     """Whether somebody was told the same, or, of what fires, anything later: its end, for one, which says all."""
-    found = connection.execute(
-        "SELECT 1 FROM outbox WHERE target = ? AND dedup_key = ? AND created_at >= ? AND (status = ? OR ?) "
-        "AND state IN ('pending', 'delivered') LIMIT 1",
-        (
-            target,
-            notification.dedup_key,
-            notification.at,
-            notification.status.value,
-            notification.status is Status.FIRING,
-        ),
-    ).fetchone()
-    return found is not None
+    query = (
+        "SELECT status FROM outbox WHERE target = ? AND dedup_key = ? AND created_at >= ? "
+        "AND state IN ('pending', 'delivered')"
+    )
+    known = connection.execute(query, (target, notification.dedup_key, notification.at)).fetchall()
+    return any(notification.status is Status.FIRING or status == notification.status for (status,) in known)
 
 
-def who_began(connection: sqlite3.Connection, target: str, dedup_key: str) -> list[str]:
+def who_began(connection: Connection, target: str, dedup_key: str) -> list[str]:
     """Return the stand-ins of an integration that know of a beginning, or will, and not of its end."""
     latest = connection.execute(
         "SELECT target, status FROM outbox WHERE id IN (SELECT max(id) FROM outbox INDEXED BY outbox_origin "
@@ -81,7 +75,7 @@ def who_began(connection: sqlite3.Connection, target: str, dedup_key: str) -> li
 
 
 def tell_the_end(
-    connection: sqlite3.Connection, delivery: outbox.Delivery, stand_ins: Iterable[str], *, deadline: float
+    connection: Connection, delivery: outbox.Delivery, stand_ins: Iterable[str], *, deadline: float
 ) -> None:
     """Add an end for those who stand in and were told of its beginning; called inside a transaction."""
     for target in stand_ins:
@@ -89,7 +83,7 @@ def tell_the_end(
         outbox.add(connection, target, notification, deadline=deadline, origin=delivery.target)
 
 
-def _why(connection: sqlite3.Connection, delivery: outbox.Delivery, target: str) -> str:
+def _why(connection: Connection, delivery: outbox.Delivery, target: str) -> str:
     body = connection.execute(
         "SELECT notification FROM outbox INDEXED BY outbox_origin "
         "WHERE origin = ? AND origin <> '' AND dedup_key = ? AND target = ? ORDER BY id DESC LIMIT 1",

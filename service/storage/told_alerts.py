@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 
 import msgspec
 
 from alerts.notification import Status
+
+from .connecting import Connection
 
 _NEWEST = 200
 """Rows of one key that are looked at: a group that is repeated for a month has about as many."""
@@ -28,7 +29,7 @@ class _Told(msgspec.Struct):
     alerts: list[_Alert]
 
 
-def told_alerts(connection: sqlite3.Connection, targets: Iterable[str], dedup_key: str) -> dict[str, int]:
+def told_alerts(connection: Connection, targets: Iterable[str], dedup_key: str) -> dict[str, int]:
     """Return the newest episode of each alert that some integrations were told of as firing under a key."""
     query = "SELECT notification FROM outbox WHERE target = ? AND dedup_key = ? ORDER BY id DESC LIMIT ?"
     episodes: dict[str, int] = {}

@@ -90,7 +90,7 @@ class Auditor:
         """Find the pages that nobody was told of, and say so.
 
         Raises:
-            sqlite3.Error: It cannot be read or written.
+            DatabaseError: It cannot be read or written.
         """
         now = self._dispatch.now
         undecided = self._core.notifier.untold_pages(now, after_s=AFTER_S)

@@ -57,7 +57,7 @@ class CorruptionWatch:
         """Raise, renew and end what is to be said.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            DatabaseError: It cannot be written.
         """
         kept = aside(self._folder)
         self._tally.set_aside = len(kept)

@@ -130,7 +130,7 @@ class Drills:
 
         Raises:
             DrillError: There is no such receiver, or it has no integration.
-            sqlite3.Error: The outbox cannot be written.
+            DatabaseError: The outbox cannot be written.
         """
         receivers = chosen(self._deliverer.receivers, receiver)
         drill = self._make_id()[:13]

@@ -75,7 +75,7 @@ class FailingWatch:
         """Raise, renew and end what is to be said of each integration.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            DatabaseError: It cannot be written.
         """
         now = self._clock()
         failing = {one.target: one for one in self._deliverer.failing()}

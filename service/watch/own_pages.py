@@ -44,7 +44,7 @@ class OwnPages:
         """Raise what is wanted, renew what fires already, and end the rest.
 
         Raises:
-            sqlite3.Error: It cannot be written.
+            DatabaseError: It cannot be written.
         """
         now = self._dispatch.now
         by_name = {fingerprint(one.labels): one for one in wanted}

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,7 @@ import structlog
 
 from ..background import Background
 from ..storage.database import StorageError, open_reader
+from ..storage.errors import DatabaseError
 from ..storage.scrub import Scrubbed, scrub
 from .tally import WatchTally
 
@@ -68,7 +68,7 @@ class Scrubber(Background):
             wait_s = EVERY_S
             try:
                 self._look()
-            except (StorageError, sqlite3.Error) as fault:
+            except (StorageError, DatabaseError) as fault:
                 _log.error("scrub.failed", error=str(fault))
 
     def _look(self) -> None:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from ..core import Core
 from ..core_job import CoreJob
 from ..delivery import Deliverer, Failing
 from ..storage import pulse
+from ..storage.errors import DatabaseError
 from .troubles import PATIENCE, Limits, Part
 
 T = TypeVar("T")
@@ -154,7 +154,7 @@ class Senses:
     def _fault_of_a_write(self) -> str:
         try:
             pulse.write(self._core.connection, self._clock())
-        except sqlite3.Error as fault:
+        except DatabaseError as fault:
             self._core.doubt(fault)
             return str(fault)
         return ""

@@ -11,10 +11,12 @@ import pytest
 
 from service import readers
 from service.readers import NotReadError, Readers
+from service.storage.connecting import Connection
+from service.storage.sqlite_connection import SqliteConnection
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    return sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+def _open(path: Path) -> SqliteConnection:
+    return sqlite3.connect(path, check_same_thread=False, isolation_level=None, factory=SqliteConnection)
 
 
 async def test_the_turn_of_who_hangs_up_lasts_until_the_question_is_answered(
@@ -24,7 +26,7 @@ async def test_the_turn_of_who_hangs_up_lasts_until_the_question_is_answered(
     asked = Readers(lambda: _open(tmp_path / "a.db"))
     begun, go_on = threading.Semaphore(0), threading.Event()
 
-    def wait(_: sqlite3.Connection) -> bool:
+    def wait(_: Connection) -> bool:
         begun.release()
         return go_on.wait(10)
 

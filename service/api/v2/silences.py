@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
@@ -18,6 +17,7 @@ from alerts.errors import SilenceError
 from alerts.overview import listed
 from alerts.silences import Silence, SilenceMatcher, SilenceState
 
+from ...storage.errors import DatabaseError
 from ..alerts import ask
 from ..auth import actor_of, require
 from ..problems import Problem, refuses
@@ -157,7 +157,7 @@ async def _done(request: Request, name: str, function: Callable[[], Any]) -> Any
         raise Problem(404, f"silence: {name[:40]}: not found: GET /api/v2/silences lists those there are") from fault
     except SilenceError as fault:
         raise Problem(400, str(fault)) from fault
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise Problem(500, f"database: cannot be written: {fault}: nothing has changed") from fault
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from alerts import received
 from alerts.errors import AlertError
 from alerts.received import Posted
 
+from ...storage.errors import DatabaseError
 from ..alerts import ask
 from ..problems import Problem
 from .forms import PostableAlert
@@ -108,7 +108,7 @@ async def take(request: Request, taking: Taking) -> None:
 
     try:
         await ask(request, post)
-    except sqlite3.Error as fault:
+    except DatabaseError as fault:
         raise Problem(500, f"database: cannot be written: {fault}: free some space and send again") from fault
     if taking.problems:
         raise _joined(taking.problems)
