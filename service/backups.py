@@ -16,8 +16,8 @@ from . import clock
 from .proof import Proof, prove
 from .storage.copying import copy_database
 from .storage.corruption import FILE, REPLACED_INFIX, set_aside, sync_folder
-from .storage.database import StorageError, lock_folder, open_file, open_reader
-from .storage.errors import DatabaseError
+from .storage.errors import DatabaseError, StorageError
+from .storage.sqlite import lock_folder, open_file, open_reader
 
 REST = 1.0
 """After a slice that took a second, the copying rests for so many: the disk belongs to the service."""

@@ -57,6 +57,13 @@ class Connection(Protocol):
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
         """Run a statement once for each of some rows."""
 
+    def check(self) -> None:
+        """Look whether who writes still may.
+
+        Raises:
+            LostError: Another node may have been elected.
+        """
+
     def begin(self) -> None:
         """Begin to write: nobody else does until the end.
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .connecting import Connection
 from .errors import DamagedError
+from .places import Place
 
 FILE = "claxon.sqlite3"
 
@@ -107,8 +108,12 @@ def set_aside(folder: Path, why: str, *, at: float, infix: str = CORRUPT_INFIX) 
     return target
 
 
-def aside(folder: Path) -> list[Aside]:
-    """Return the databases that were set aside and still lie in the folder, the newest first."""
+def aside(place: Place) -> list[Aside]:
+    """Return the databases that were set aside and still lie in the folder, the newest first; a server has none."""
+    return _aside(place) if isinstance(place, Path) else []
+
+
+def _aside(folder: Path) -> list[Aside]:
     found = []
     for path in folder.glob(f"{FILE}{CORRUPT_INFIX}*"):
         stamp = path.name.removeprefix(FILE + CORRUPT_INFIX)[:16]

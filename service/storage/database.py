@@ -5,9 +5,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import ModuleType
+
+from . import corruption, sqlite
 from .connecting import Connection
+from .corruption import FILE
 from .errors import CorruptError, DatabaseError, StorageError
-from .sqlite import lock_folder, migrations, open_database, open_file, open_or_set_aside, open_reader
+from .places import Place, PostgresUrl
+from .sqlite import lock_folder, migrations, open_file
 
 __all__ = [
     "READ_S",
@@ -17,7 +23,9 @@ __all__ = [
     "ReadTransaction",
     "StorageError",
     "Transaction",
+    "exists",
     "lock_folder",
+    "mark",
     "migrations",
     "open_database",
     "open_file",
@@ -99,3 +107,79 @@ class ReadTransaction:
 
     def __exit__(self, *_: object) -> None:
         self._connection.end_reading()
+
+
+def open_database(place: Place, *, create: bool = True, node: str = "") -> Connection:
+    """Open to write, bring to the present schema, create where it is not there; others are kept out until it is closed.
+
+    Args:
+        place: Where it is.
+        create: False: a place without a database is an error, and so is one of an older schema.
+        node: Where others are told to go meanwhile.
+
+    Raises:
+        InUseError: Another Claxon has it.
+        CorruptError: The file is no database, or a damaged one, as far as a quick look tells.
+        StorageError: It cannot be written, or it is of a newer Claxon.
+    """
+    if isinstance(place, PostgresUrl):
+        connection: Connection = _postgres(place).open_database(place, create=create, node=node)
+        return connection
+    return sqlite.open_database(place, create=create)
+
+
+def open_or_set_aside(place: Place, *, at: float, node: str = "") -> tuple[Connection, Path | None]:
+    """Open to write; where a file is corrupt, set it aside first, and begin a new one.
+
+    Args:
+        place: Where it is.
+        at: The present, Unix seconds: the name of what is set aside holds it.
+        node: Where others are told to go meanwhile.
+
+    Returns:
+        The connection, and what was set aside, if anything was.
+
+    Raises:
+        StorageError: As `open_database`; or it was set aside so often lately that the disk must be broken.
+    """
+    if isinstance(place, PostgresUrl):
+        return open_database(place, node=node), None
+    return sqlite.open_or_set_aside(place, at=at)
+
+
+def open_reader(place: Place) -> Connection:
+    """Open to read, while a service writes or not; any thread may use it, one at a time.
+
+    Nothing is waited for and nobody waits. What is deleted cannot be given back while a read goes on, so
+    end each soon: fetch all, in pieces, or inside a `ReadTransaction`.
+
+    Raises:
+        StorageError: There is no database, it is of another schema, or it cannot be read.
+    """
+    if isinstance(place, PostgresUrl):
+        reader: Connection = _postgres(place).open_reader(place)
+        return reader
+    return sqlite.open_reader(place)
+
+
+def exists(place: Place) -> bool:
+    """Return whether there may be a database; of a server nobody knows before it is asked."""
+    return isinstance(place, PostgresUrl) or (place / FILE).exists()
+
+
+def mark(place: Place, why: str) -> None:
+    """Have the next start set a damaged file aside; a server's database is its administrator's to mend.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    if isinstance(place, Path):
+        corruption.mark(place, why)
+
+
+def _postgres(place: PostgresUrl) -> ModuleType:
+    try:
+        from . import postgres
+    except ImportError as fault:
+        raise StorageError(f"{place}: psycopg is not installed: pip install 'claxon-server[postgres]'") from fault
+    return postgres

@@ -12,13 +12,20 @@ import msgspec
 
 from alerts.lifecycle import Alert
 
-from .connecting import Connection
+from .connecting import Connection, Dialect
 
 Place: TypeAlias = tuple[float, str, int]
 """(when it fired, fingerprint, episode): where an episode stands in the order."""
 
-_LABEL = "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.labels.{}') END"
-_RULE = "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.rule') END"
+# As the indexes have it.
+_LABEL = {
+    Dialect.SQLITE: "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.labels.{}') END",
+    Dialect.POSTGRES: "(json_text(alert, 'labels', '{}') COLLATE \"C\")",
+}
+_RULE = {
+    Dialect.SQLITE: "CASE WHEN json_valid(alert) THEN json_extract(alert, '$.rule') END",
+    Dialect.POSTGRES: "(json_text(alert, 'rule') COLLATE \"C\")",
+}
 _ALERT = msgspec.json.Decoder(Alert)
 
 
@@ -52,17 +59,18 @@ class Sought:
             and (self.until is None or at < self.until)
         )
 
-    def where(self) -> tuple[list[str], list[str | float]]:
+    def where(self, dialect: Dialect) -> tuple[list[str], list[str | float]]:
         """Return the same as SQL conditions, and their values."""
         said: list[str] = []
         values: list[str | float] = []
         for name in ("app", "environment", "severity"):
             if (value := getattr(self, name)) is not None:
-                said.append(f"{_LABEL.format(name)} = ?")
+                said.append(f"{_LABEL[dialect].format(name)} = ?")
                 values.append(value)
         if self.rule is not None:
             # "0" comes right after "/".
-            said.append(f"({_RULE} = ? OR ({_RULE} > ? AND {_RULE} < ?))")
+            rule = _RULE[dialect]
+            said.append(f"({rule} = ? OR ({rule} > ? AND {rule} < ?))")
             values += [self.rule, f"{self.rule}/", f"{self.rule}0"]
         for condition, instant in (("fired_at >= ?", self.since), ("fired_at < ?", self.until)):
             if instant is not None:
@@ -73,7 +81,7 @@ class Sought:
 
 def find(connection: Connection, sought: Sought, *, limit: int, before: Place | None = None) -> list[Alert]:
     """Return episodes, those that fired last first; with `before` only those that stand behind a place."""
-    said, values = sought.where()
+    said, values = sought.where(connection.dialect)
     if before is not None:
         said.append("(fired_at, fingerprint, episode) < (?, ?, ?)")
         values += before
@@ -101,8 +109,8 @@ class Stretch:
 
 def stretches(connection: Connection, sought: Sought, *, since: float, limit: int) -> list[Stretch]:
     """Return when alerts fired that did not end before an instant, the last first."""
-    said, values = sought.where()
-    labels = ", ".join(_LABEL.format(name) for name in ("app", "environment", "severity"))
+    said, values = sought.where(connection.dialect)
+    labels = ", ".join(_LABEL[connection.dialect].format(name) for name in ("app", "environment", "severity"))
     query = (
         f"SELECT {labels}, fired_at, resolved_at FROM episodes "  # noqa: S608
         f"WHERE {' AND '.join(['(resolved_at >= ? OR resolved_at IS NULL)', *said])} ORDER BY fired_at DESC LIMIT ?"

@@ -17,6 +17,14 @@ class StorageError(Exception):
     """The database cannot be used; the text is *where: value: remedy*."""
 
 
+class InUseError(StorageError):
+    """Another Claxon has it."""
+
+
+class UnreachableError(StorageError):
+    """The server cannot be reached, or takes no writes: it may in a while."""
+
+
 class CorruptError(StorageError):
     """The file is damaged, or was found so before; it is as it was."""
 

@@ -25,6 +25,10 @@ PIECE_BYTES = 16 * 1024 * 1024
 _APPEND = """
 INSERT INTO event_log (received_at, observed_at, app, n, skip, body) VALUES (?, ?, ?, ?, ?, ?) RETURNING offset
 """
+_LENGTHS = "SELECT offset, length(body) FROM event_log WHERE offset > ? AND offset <= ? ORDER BY offset LIMIT ?"
+_EXPANDS = 8
+"""About so much larger is a body than it is stored."""
+
 _REMEMBER = """
 INSERT INTO idempotency (key, answer, at) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, at = excluded.at
@@ -147,12 +151,27 @@ def put_first(connection: Connection, rules: RulesChanged) -> None:
 
 def first(connection: Connection) -> LoggedBatch | None:
     """Return the oldest row."""
-    return next(read(connection, -1), None)
+    found = connection.execute("SELECT min(offset) FROM event_log").fetchone()[0]
+    return next(_rows(connection, found - 1, found), None) if found is not None else None
 
 
 def read(connection: Connection, after: int) -> Iterator[LoggedBatch]:
     """Yield the rows after an offset, in order."""
-    return _rows(connection, after, _LAST)
+    while (last := end_of_piece(connection, after, _LAST)) is not None:
+        yield from _rows(connection, after, last)
+        after = last
+
+
+def end_of_piece(connection: Connection, after: int, up_to: int) -> int | None:
+    """Return the last of some rows after an offset that may be held in memory together; None where there are none."""
+    last, size = None, 0
+    rows = connection.execute(_LENGTHS, (after, up_to, PIECE))
+    for offset, length in rows.fetchall():
+        size += length
+        if last is not None and size > PIECE_BYTES // _EXPANDS:
+            break
+        last = offset
+    return last
 
 
 def _rows(connection: Connection, after: int, up_to: int) -> Generator[LoggedBatch]:
@@ -184,25 +203,13 @@ def read_in_pieces(connection: Connection, after: int, up_to: int) -> Iterator[L
         StorageError: The log's beginning was pruned while it was read.
     """
     while after < up_to:
-        end = min(after + PIECE, up_to)
-        piece, whole = _piece(connection, after, end)
+        end = end_of_piece(connection, after, up_to)
+        piece = list(_rows(connection, after, end)) if end is not None else []
         # Pruning takes a beginning; a gap with rows before it is somebody else's work, and the hash will tell.
         if (not piece or piece[0].offset > after + 1) and _begins_after(connection, after):
             raise StorageError(f"event log: row {after + 1}: pruned while it was read: begin again")
         yield from piece
-        after = end if whole else piece[-1].offset
-
-
-def _piece(connection: Connection, after: int, end: int) -> tuple[list[LoggedBatch], bool]:
-    """Return rows, and whether they are all up to an offset; the read has ended then."""
-    piece, size = list[LoggedBatch](), 0
-    with contextlib.closing(_rows(connection, after, end)) as rows:
-        for row in rows:
-            piece.append(row)
-            size += len(row.body)
-            if size > PIECE_BYTES:
-                return piece, row.offset == end
-    return piece, True
+        after = end if end is not None else up_to
 
 
 def _begins_after(connection: Connection, offset: int) -> bool:
@@ -217,7 +224,7 @@ def end(connection: Connection) -> int:
 def before(connection: Connection, offset: int) -> LoggedBatch | None:
     """Return the row before a place; None at the beginning."""
     found = connection.execute("SELECT max(offset) FROM event_log WHERE offset < ?", (offset,)).fetchone()[0]
-    return next(read(connection, found - 1), None) if found is not None else None
+    return next(_rows(connection, found - 1, found), None) if found is not None else None
 
 
 def seen_answer(connection: Connection, key: str) -> str | None:

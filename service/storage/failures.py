@@ -61,7 +61,7 @@ def decoded(body: bytes) -> list[tuple[int, Event]]:
 def drop(connection: Connection, *, up_to: int, rows: int) -> int:
     """Delete the oldest rows, so many at most, none of a batch after `up_to`; return how many went."""
     last = connection.execute(
-        "SELECT max(offset) FROM (SELECT offset FROM failures_new WHERE offset <= ? ORDER BY offset LIMIT ?)",
+        "SELECT max(offset) FROM (SELECT offset FROM failures_new WHERE offset <= ? ORDER BY offset LIMIT ?) AS oldest",
         (up_to, rows),
     ).fetchone()[0]
     if last is None:

@@ -91,7 +91,7 @@ def find(connection: Connection, sought: Sought, *, limit: int) -> list[Sent]:
     if sought.fingerprint is not None:
         ids = _about(connection, sought)
     elif sought.targets is None and sought.state is None:
-        ids = _newest(connection, sought)
+        ids = _newest(connection, sought, limit=limit)
     else:
         ids = heapq.merge(*_of_each(connection, sought, limit=limit), reverse=True)
     return _rows(connection, list(islice(ids, limit)))
@@ -116,8 +116,9 @@ def _before(sought: Sought) -> int:
     return sought.before if sought.before is not None else 2**62
 
 
-def _newest(connection: Connection, sought: Sought) -> Iterator[int]:
-    for row in connection.execute("SELECT id FROM outbox WHERE id < ? ORDER BY id DESC", (_before(sought),)):
+def _newest(connection: Connection, sought: Sought, *, limit: int) -> Iterator[int]:
+    query = "SELECT id FROM outbox WHERE id < ? ORDER BY id DESC LIMIT ?"
+    for row in connection.execute(query, (_before(sought), limit)):
         yield row[0]
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from . import failure_segments, failures, log_rows, snapshots
-from .connecting import Connection
+from .connecting import Connection, Dialect
 
 REMEMBER_S = 86_400.0
 """How long idempotency keys and event ids are remembered."""
@@ -22,6 +22,12 @@ SPARE = 0.25
 
 _ANCHORS = 8  # beginnings of a proof that the log has, about
 _LEAST_FREE = 2048  # pages: 16 MB
+
+
+_ON_DISK = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+WHERE relkind = 'r' AND relnamespace = current_schema()::regnamespace
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +45,8 @@ class Size:
 
 def size(connection: Connection) -> Size:
     """Return how large the database is."""
+    if connection.dialect is Dialect.POSTGRES:
+        return Size(used=int(connection.execute(_ON_DISK).fetchone()[0]), free=0)
     pages, free, bytes_ = (
         int(connection.execute(f"PRAGMA {name}").fetchone()[0])
         for name in ("page_count", "freelist_count", "page_size")
@@ -46,9 +54,15 @@ def size(connection: Connection) -> Size:
     return Size(used=(pages - free) * bytes_, free=free * bytes_)
 
 
+def may_cut(connection: Connection) -> bool:
+    """Return whether what is deleted makes `size` smaller: a server's files keep their size until it vacuums."""
+    return connection.dialect is Dialect.SQLITE
+
+
 def settle(connection: Connection) -> None:
     """Copy what was moved into the file, between slices: else all of it is at once, later, while a batch waits."""
-    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+    if connection.dialect is Dialect.SQLITE:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def oldest_at(connection: Connection) -> float | None:
@@ -107,6 +121,8 @@ def forget_names(connection: Connection, *, before: float, rows: int) -> bool:
 
 def give_back(connection: Connection, *, pages: int) -> bool:
     """Cut free pages off the file; return whether there are still more than need be."""
+    if connection.dialect is not Dialect.SQLITE:
+        return False  # Autovacuum does.
     total, free = _pragmas(connection, "page_count", "freelist_count")
     spare = max(_LEAST_FREE, int(total * SPARE))
     if free <= spare:

@@ -72,17 +72,19 @@ def save(connection: Connection, *, offset: int, at: float, rules: str, state: o
 
 def load_newest(connection: Connection, kind: type[T]) -> Snapshot[T] | None:
     """Return the newest snapshot that can be read."""
-    return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id DESC", kind)
+    return _first(connection, "SELECT id FROM snapshots ORDER BY id DESC", kind)
 
 
 def load_oldest(connection: Connection, kind: type[T]) -> Snapshot[T] | None:
     """Return the oldest snapshot that can be read."""
-    return _first(connection, "SELECT offset, rules, body FROM snapshots ORDER BY id", kind)
+    return _first(connection, "SELECT id FROM snapshots ORDER BY id", kind)
 
 
 def _first(connection: Connection, query: str, kind: type[T]) -> Snapshot[T] | None:
     # One at a time: each may be large.
-    for offset, rules, body in connection.execute(query):
+    for (number,) in connection.execute(query).fetchall():
+        found = connection.execute("SELECT offset, rules, body FROM snapshots WHERE id = ?", (number,))
+        offset, rules, body = found.fetchone()
         try:
             state = msgspec.msgpack.decode(zstd.expand(body), type=kind)
             return Snapshot(offset=int(offset), rules=rules, state=state)

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from .corruption import FILE, is_corrupt, marked, set_aside, too_often
-from .errors import CorruptError, StorageError, is_locked
+from .errors import CorruptError, InUseError, StorageError, is_locked
 from .folder_lock import FolderLock, LockedError
 from .sqlite_connection import SqliteConnection
 
@@ -60,7 +60,7 @@ def open_database(folder: Path, *, create: bool = True) -> SqliteConnection:
         if is_corrupt(fault):
             raise CorruptError(f"{path}: {fault}") from fault
         if is_locked(fault):
-            raise StorageError(f"{path}: {_IN_USE}") from fault
+            raise InUseError(f"{path}: {_IN_USE}") from fault
         raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
     except StorageError:
         connection.close()
@@ -160,7 +160,7 @@ def lock_folder(folder: Path) -> FolderLock:
         folder.mkdir(parents=True, exist_ok=True)
         return FolderLock(folder)
     except LockedError as fault:
-        raise StorageError(f"{path}: {_IN_USE}") from fault
+        raise InUseError(f"{path}: {_IN_USE}") from fault
     except OSError as fault:
         raise StorageError(f"{path}: {fault}: {_REMEDY}") from fault
 

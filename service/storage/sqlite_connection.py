@@ -22,6 +22,9 @@ class SqliteConnection(sqlite3.Connection):
     lock: FolderLock | None = None
     _usual = 2
 
+    def check(self) -> None:
+        """Do nothing: the lock is the process's own."""
+
     def begin(self) -> None:
         """Begin to write: nobody else does until the end."""
         self.execute("BEGIN IMMEDIATE")

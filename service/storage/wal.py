@@ -11,7 +11,9 @@ from pathlib import Path
 
 import structlog
 
+from .connecting import Connection
 from .corruption import FILE
+from .places import Place
 
 LARGE = 256 * 1024 * 1024
 """Bytes from which something is wrong: a reader that does not end, or a disk on which the file cannot grow."""
@@ -24,11 +26,11 @@ _log = structlog.get_logger(__name__)
 class WalWatch:
     """Looked through every few seconds, in the core's thread."""
 
-    def __init__(self, connection: sqlite3.Connection, folder: Path, *, large: int = LARGE) -> None:
-        """Take the connection that writes, its folder, and from how many bytes on something is wrong."""
+    def __init__(self, connection: Connection, place: Place, *, large: int = LARGE) -> None:
+        """Take the connection that writes, its place, and from how many bytes on something is wrong."""
         self._large = large
         self._connection = connection
-        self._path = folder / f"{FILE}-wal"
+        self._path = place / f"{FILE}-wal" if isinstance(place, Path) else None
         self._said_at = float("-inf")
 
     def look(self, now: float) -> int:
@@ -49,6 +51,8 @@ class WalWatch:
 
     def _size(self) -> int:
         # By its name: to open a file of SQLite's and close it again would drop the locks of this process.
+        if self._path is None:
+            return 0  # A server sees to its own.
         try:
             return self._path.stat().st_size
         except OSError:

@@ -1,0 +1,240 @@
+"""The database as one of PostgreSQL's: opened, checked, migrated, by the node that is elected.
+
+≠ what statements become there.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any, LiteralString
+
+import psycopg
+import structlog
+
+from ..clock import now
+from .errors import InUseError, StorageError, UnreachableError
+from .places import PostgresUrl
+from .postgres_connection import PostgresConnection
+from .postgres_lock import ElectionLock
+
+OLDEST = 14
+"""The oldest version of the server: it ends a session that is silent too long."""
+
+_MIGRATING = 0x436C6178_6F6E0002
+_SILENT_S = 10
+_CONNECT_S = 5
+
+# What is wrong with who asks, or with what is asked for, and no waiting mends: authorization, no such database.
+_REFUSALS = ("28", "3D")
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """Who was elected last.
+
+    Attributes:
+        node: Its address.
+        since: Unix seconds.
+        generation: The how manieth election it was.
+    """
+
+    node: str
+    since: float
+    generation: int
+
+
+def open_database(url: PostgresUrl, *, create: bool = True, node: str = "") -> PostgresConnection:
+    """Be elected, open to write, and bring to the present schema; others are kept out until it is closed.
+
+    Args:
+        url: Where the database is; it must be there, and may be empty.
+        create: False: an empty database is an error, and so is one of an older schema.
+        node: Where others are told to go, while this one is elected.
+
+    Raises:
+        InUseError: Another node is elected.
+        UnreachableError: The server cannot be reached, or is none that takes writes.
+        StorageError: It refuses us, or the database is of a newer Claxon.
+    """
+    session = _connect(url, "claxon election")
+    try:
+        lock = ElectionLock(session)
+    except psycopg.Error as fault:
+        session.close()
+        raise UnreachableError(f"{url}: {_said(fault)}") from fault
+    try:
+        if not lock.taken:
+            raise InUseError(f"{url}: in use: another Claxon was elected: ask that one, by --url")
+        raw = _connect(url, "claxon")
+    except BaseException:
+        lock.close()
+        raise
+    connection = PostgresConnection(raw)
+    connection.on_close = lock.close
+    connection.lost = lock.why
+    try:
+        _check_server(raw, url)
+        connection.generation = _migrate_and_elect(raw, url, may=create, node=node)
+    except psycopg.Error as fault:
+        connection.close()
+        raise StorageError(f"{url}: {_said(fault)}") from fault
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(url: PostgresUrl) -> PostgresConnection:
+    """Open to read, whoever writes; any thread may use it, one at a time.
+
+    Raises:
+        StorageError: It cannot be reached or read, or it is of another schema.
+    """
+    raw = _connect(url, "claxon reader")
+    try:
+        raw.execute("SET default_transaction_read_only = on")
+        version = _version(raw)
+    except psycopg.Error as fault:
+        raw.close()
+        raise StorageError(f"{url}: {_said(fault)}") from fault
+    try:
+        _check_version(version, url, may=False)
+    except StorageError:
+        raw.close()
+        raise
+    return PostgresConnection(raw)
+
+
+def leader(url: PostgresUrl) -> Leader | None:
+    """Return who was elected last; None where nobody ever was.
+
+    Raises:
+        StorageError: The database cannot be reached.
+    """
+    raw = _connect(url, "claxon standby")
+    try:
+        if not _version(raw):
+            return None
+        row = raw.execute("SELECT node, since, generation FROM leader").fetchone()
+    except psycopg.Error as fault:
+        raise UnreachableError(f"{url}: {_said(fault)}") from fault
+    finally:
+        raw.close()
+    return Leader(node=row[0], since=row[1], generation=row[2]) if row is not None and row[2] else None
+
+
+def migrations() -> list[str]:
+    """Return the scripts that lead from each schema to the next; the first makes schema 1 from nothing."""
+    folder = resources.files(__package__).joinpath("migrations/postgres")
+    found = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
+    return [found[name] for name in sorted(found)]
+
+
+def _connect(url: PostgresUrl, what: str) -> psycopg.Connection[Any]:
+    try:
+        raw: psycopg.Connection[Any] = psycopg.connect(
+            url.secret,
+            autocommit=True,
+            connect_timeout=_CONNECT_S,
+            # Whoever is gone without a word is found out, on either side.
+            keepalives_idle=_SILENT_S // 2,
+            keepalives_interval=2,
+            keepalives_count=3,
+            tcp_user_timeout=_SILENT_S * 1000,
+            application_name=what,
+        )
+    except psycopg.Error as fault:
+        state = getattr(fault, "sqlstate", None) or ""
+        kind = StorageError if state[:2] in _REFUSALS or _refused(fault) else UnreachableError
+        raise kind(f"{url}: {_said(fault)}") from fault
+    try:
+        if raw.info.server_version < OLDEST * 10_000:
+            raise StorageError(f"{url}: PostgreSQL {raw.info.server_version // 10_000}: {OLDEST} or later is needed")
+        for name, value in _SESSION.items():
+            raw.execute("SELECT set_config(%s, %s, false)", (name, value))
+    except psycopg.Error as fault:
+        raw.close()
+        raise UnreachableError(f"{url}: {_said(fault)}") from fault
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+_SESSION = {
+    "tcp_keepalives_idle": str(_SILENT_S // 2),
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": str(_SILENT_S * 1000),
+    # A node that stands still in a transaction keeps everybody from being elected.
+    "idle_in_transaction_session_timeout": f"{_SILENT_S}s",
+    "client_encoding": "UTF8",
+}
+
+
+def _refused(fault: psycopg.Error) -> bool:
+    """Return whether a connection was refused for good; at its beginning a fault has no code, but only words."""
+    said = str(fault)
+    return "authentication failed" in said or "does not exist" in said or "no password supplied" in said
+
+
+def _said(fault: psycopg.Error) -> str:
+    return " ".join(str(fault).split()) or type(fault).__name__
+
+
+def _check_server(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
+    """Have commits wait for the disk, and refuse a server that only reads.
+
+    Raises:
+        UnreachableError: It is a standby.
+    """
+    if _one(raw, "SELECT pg_is_in_recovery()"):
+        raise UnreachableError(f"{url}: a standby, which takes no writes: name its primary, or all of them")
+    if _one(raw, "SHOW synchronous_commit") == "off":
+        raw.execute("SET synchronous_commit = on")
+    if _one(raw, "SHOW fsync") == "off":
+        said = "fsync is off: a power cut loses, or damages, what was acknowledged: turn it on"
+        _log.warning("database.not_durable", database=str(url), error=said)
+
+
+def _migrate_and_elect(raw: psycopg.Connection[Any], url: PostgresUrl, *, may: bool, node: str) -> int:
+    """Bring the schema up to date and be elected, in one transaction; return the generation."""
+    with raw.transaction():
+        raw.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
+        version = _version(raw)
+        _check_version(version, url, may=may)
+        scripts = migrations()
+        for script in scripts[version:]:
+            raw.execute(script)
+        if version < len(scripts):
+            raw.execute("UPDATE schema_version SET version = %s", (len(scripts),))
+        # Waits for the end of what the one before is writing; what that begins later, it finds another generation.
+        elected = raw.execute(
+            "UPDATE leader SET generation = generation + 1, node = %s, since = %s RETURNING generation", (node, now())
+        ).fetchone()
+    assert elected is not None
+    return int(elected[0])
+
+
+def _version(raw: psycopg.Connection[Any]) -> int:
+    """Return the number of the schema; 0 of an empty database."""
+    if _one(raw, "SELECT to_regclass('schema_version')") is None:
+        return 0
+    return int(_one(raw, "SELECT version FROM schema_version"))
+
+
+def _check_version(version: int, url: PostgresUrl, *, may: bool) -> None:
+    known = len(migrations())
+    if version > known:
+        raise StorageError(f"{url}: schema {version}: made by a newer Claxon; this one knows {known}")
+    if version < known and not may:
+        said = f"schema {version}: of an older Claxon" if version else "empty"
+        raise StorageError(f"{url}: {said}: start `claxon serve` on it once")
+
+
+def _one(raw: psycopg.Connection[Any], question: LiteralString) -> Any:
+    row = raw.execute(question).fetchone()
+    return row[0] if row is not None else None

@@ -1,0 +1,131 @@
+"""What each engine must do as a `Connection`, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.storage import claims, event_log, log_rows, rejects, snapshots
+from service.storage.connecting import Connection
+from service.storage.database import LazyTransaction, ReadTransaction, Transaction, open_database, open_reader
+from service.storage.errors import ConnectionLostError, DatabaseError, FencedError, InUseError
+from service.storage.event_log import LoggedBatch
+from service.storage.places import Place, PostgresUrl
+from service.storage.postgres import leader
+from tests.support.postgres import Postgres, start_postgres
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with start_postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "sqlite":
+        return tmp_path
+    server: Postgres = request.getfixturevalue("server")
+    return PostgresUrl(server.url(server.create_database()))
+
+
+@pytest.fixture
+def writer(place: Place) -> Iterator[Connection]:
+    connection = open_database(place)
+    yield connection
+    connection.close()
+
+
+def append(connection: Connection, app: str = "shop") -> int:
+    batch = LoggedBatch(received_at=1.0, observed_at=2.0, app=app, n=1, body=b"")
+    return event_log.append(connection, batch, event_log.compress(b"[1]"))
+
+
+def test_what_is_committed_is_read_by_another_connection(writer: Connection, place: Place) -> None:
+    with Transaction(writer):
+        append(writer, "a\0b\ufffe")
+        snapshots.save_cursor(writer, snapshots.Cursor(offset=1, at=2.0, hash="x", decided=3))
+    reader = open_reader(place)
+    with ReadTransaction(reader):
+        found = [(row.offset, row.app, row.body) for row in event_log.read(reader, -1)]
+        cursor = snapshots.load_cursor(reader)
+    reader.close()
+    assert found == [(1, "a\0b\ufffe", b"[1]")]
+    assert cursor == snapshots.Cursor(offset=1, at=2.0, hash="x", decided=3)
+
+
+def test_what_is_rolled_back_leaves_no_gap_in_the_log(writer: Connection) -> None:
+    with Transaction(writer):
+        append(writer)
+    writer.begin()
+    append(writer)
+    writer.rollback()
+    with Transaction(writer):
+        append(writer)
+    assert [row.offset for row in event_log.read(writer, -1)] == [1, 2]
+    assert log_rows.ends(writer) == (1, 2)
+
+
+def test_a_name_is_new_once(writer: Connection) -> None:
+    with Transaction(writer):
+        assert claims.claim(writer, ["shop\0a"], 1.0)
+        assert not claims.claim(writer, ["shop\0a"], 2.0)
+        assert claims.claim(writer, ["shop\0b"], 2.0)
+
+
+def test_a_lazy_transaction_is_one(writer: Connection) -> None:
+    with LazyTransaction(writer):
+        rejects.add(writer, [(1.0, "shop", "{}")], now=1.0)
+    assert rejects.find(writer, app="shop", since=0.0, limit=5) == [(1, "{}")]
+
+
+def test_a_second_one_is_kept_out_until_the_first_is_closed(writer: Connection, place: Place) -> None:
+    with pytest.raises(InUseError):
+        open_database(place)
+    writer.close()
+    open_database(place).close()
+
+
+def test_a_reader_cannot_write(writer: Connection, place: Place) -> None:
+    reader = open_reader(place)
+    with pytest.raises(DatabaseError):
+        append(reader)
+    reader.close()
+
+
+def test_who_is_not_elected_any_more_writes_nothing(server: Postgres) -> None:
+    name = server.create_database()
+    url = PostgresUrl(server.url(name))
+    old = open_database(url, node="old:1")
+    server.sql("UPDATE leader SET generation = generation + 1, node = 'new:1'", name)
+    with pytest.raises(FencedError), Transaction(old):
+        append(old)
+    assert not old.in_transaction
+    assert log_rows.ends(old) == (log_rows.NEVER, -1)
+    old.close()
+    found = leader(url)
+    assert found is not None
+    assert (found.node, found.generation) == ("new:1", 2)
+
+
+def test_a_server_that_was_killed_is_a_lost_connection(server: Postgres) -> None:
+    url = PostgresUrl(server.url(server.create_database()))
+    before = open_database(url)
+    with Transaction(before):
+        append(before)
+    server.kill9()
+    server.start()
+    with pytest.raises(ConnectionLostError), Transaction(before):
+        append(before)
+    before.close()
+    after = open_database(url)
+    assert [row.offset for row in event_log.read(after, -1)] == [1]
+    after.close()
+
+
+def test_a_url_is_shown_without_its_secrets() -> None:
+    url = PostgresUrl("postgresql://me:hush@db:5432/claxon?password=hush")
+    assert str(url) == "postgresql://db:5432/claxon"
+    assert "hush" not in repr(url)
