@@ -145,6 +145,7 @@ EXAMPLES: dict[Operation, Example] = {
     ("post", "/-/reload"): Example(path="/-/reload"),
     ("get", "/-/healthy"): Example(path="/-/healthy"),
     ("get", "/-/ready"): Example(path="/-/ready"),
+    ("get", "/-/elected"): Example(path="/-/elected"),
     ("get", "/metrics"): Example(path="/metrics"),
 }
 """In the order in which they are sent: some need what was learned before."""

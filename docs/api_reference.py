@@ -23,9 +23,10 @@ from docs.marked import renew, table
 from docs.steady import Steady, pretty, short
 from service.api.auth import KEYS_OF, Require
 from service.api.openapi import ASKED, KEYED
-from service.app import Service, create_app
+from service.app import Service
 from service.config_file import load_config
 from service.settings import Settings
+from service.web import create_app
 from tests.support.pager import Pager
 
 PAGE = Path(__file__).parent / "reference/api.md"

@@ -1,56 +1,28 @@
-"""The composition root: builds every part, starts and stops them. The only file that knows all."""
+"""The composition root: builds every part, starts and stops them. The only file that knows all.
+
+≠ what is answered at which address: service/web.py.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import os
-import signal
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable
 
 import structlog
-from fastapi import FastAPI
 
-from alerts.config import KeyConfig, RetentionConfig
+from alerts.config import RetentionConfig
 from alerts.notification import Notification
 from alerts.notifier import Notifier
 from alerts.policy import policy_of
 from alerts.rules import Rule
 
 from . import clock
-from .api import acknowledge_link as link_api
-from .api import alerts as alerts_api
-from .api import audit as audit_api
-from .api import by_labels as by_labels_api
-from .api import docs as docs_api
-from .api import drill as drill_api
-from .api import event_query as event_query_api
-from .api import keys as keys_api
-from .api import live as live_api
-from .api import login as login_api
-from .api import loki as loki_api
-from .api import otlp as otlp_api
-from .api import page as page_api
-from .api import pagerduty as pagerduty_api
-from .api import pages_delivery as pages_delivery_api
-from .api import pages_rules as pages_rules_api
-from .api import previews as previews_api
-from .api import rejects as rejects_api
-from .api import silences_page as silences_api
-from .api import status as status_api
-from .api import top as top_api
-from .api.auth import SameOrigin
 from .api.bodies import Budget
-from .api.events import install_events
-from .api.openapi import describe, operation_id
-from .api.problems import install_problems
 from .api.sharing import Shared
-from .api.v2 import router as api_v2
-from .api.visit import Forms, Visits
+from .api.visit import Forms
 from .audit import HANGUP, Actor
 from .config_file import Loaded
 from .core import Core
@@ -65,6 +37,7 @@ from .keys.in_force import Keys
 from .keys.session_book import SessionBook
 from .keys.sessions import Sessions
 from .lately import STEP_S, Noted
+from .leaving import LOOK_S, Leaving
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .live import Live
 from .metrics import Metrics
@@ -73,7 +46,7 @@ from .pagerduty_sync import PagerDutySync
 from .readers import Readers
 from .reject_log import RejectLog
 from .rejects import Rejects
-from .reloading import Configuration, ReloadError
+from .reloading import Configuration
 from .retention import Retention
 from .scheduler import Scheduler
 from .search.asking import Searcher
@@ -81,8 +54,8 @@ from .search.indexer import Indexer
 from .settings import Settings
 from .slow_senders import Limits
 from .spending import Spending
-from .storage import corruption
 from .storage import sessions as session_rows
+from .storage.connecting import Connection
 from .storage.database import open_or_set_aside, open_reader
 from .storage.errors import DatabaseError
 from .storage.remembered import own_secret
@@ -115,12 +88,6 @@ ANSWER_S = 30.0
 REFUSED_S = 10.0
 """So long after a batch could not be written, and none was since, Claxon is not ready; then it may be tried again."""
 
-GRACE_S = 2.0
-"""From a database that was found corrupt to the end: who waits is answered, and told to send again."""
-
-CORRUPT = 70
-"""The exit status then."""
-
 _log = structlog.get_logger(__name__)
 
 
@@ -134,18 +101,26 @@ class Service:
         *,
         rules: Iterable[Rule] | None = None,
         certificate: Certificate | None = None,
+        connection: Connection | None = None,
+        intake: Intake | None = None,
     ) -> None:
+        """Build all parts.
+
+        Args:
+            settings: Of this run.
+            loaded: The configuration.
+            rules: In place of those of the configuration.
+            certificate: To speak HTTPS with.
+            connection: The database, opened to write, taken over; without, it is opened here.
+            intake: Counts what comes in; without, from 0 on.
+        """
         self.settings = settings
         self.certificate = certificate
         self.clock = clock.now
         self.started_at = clock.now()
         url = loaded.config.external_url or settings.url
         rules = tuple(rules) if rules is not None else None
-        connection, kept = open_or_set_aside(settings.data, at=self.started_at)
-        if kept is not None:
-            _log.critical(
-                "database.set_aside", file=str(kept), error="it was corrupt: a new one begins, and knows nothing"
-            )
+        connection = connection if connection is not None else self._open()
         secret = own_secret(connection, SECRET_NAME, os.urandom(SECRET_BYTES))
         self.links = Links(secret, clock=self.clock)
         self.keys = Keys(exposed=not settings.loopback, clock=self.clock)
@@ -163,9 +138,9 @@ class Service:
             targets=self._targets,
             steady=clock.monotonic,
         )
-        self.core.doubt.on_corrupt = self._give_up
-        # What ends this process at once, with a status.
-        self.leave: Callable[[int], object] = os._exit
+        # Of one of several nodes: of each role whether it can work, given why no event can be taken.
+        self.by_role: Callable[[str], dict[str, str]] | None = None
+        self.leaving = Leaving(self.core, settings.data)
         fallback = loaded.config.fallback_receiver
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
         self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))
@@ -174,7 +149,7 @@ class Service:
         self.views.grafana_url = loaded.config.grafana_url
         self.live = Live(lambda: self.core.tally.commits)
         self.shared = Shared(lambda: self.core.tally.decided, steady=clock.monotonic)
-        self.intake = Intake()
+        self.intake = intake or Intake()
         self.bodies = Budget()
         self.patience = Limits()
         self.rejects = Rejects(clock=self.clock)
@@ -222,6 +197,14 @@ class Service:
         )
         self.push = self._make_push()
 
+    def _open(self) -> Connection:
+        connection, kept = open_or_set_aside(self.settings.data, at=self.started_at)
+        if kept is not None:
+            _log.critical(
+                "database.set_aside", file=str(kept), error="it was corrupt: a new one begins, and knows nothing"
+            )
+        return connection
+
     def _make_push(self) -> Push | None:
         if self.settings.push is None:
             return None
@@ -258,14 +241,6 @@ class Service:
     def _prune_keys(self) -> None:
         upkeep.prune(self.core.connection, now=self.clock())
         self.keys.adopt(self.key_book.all())
-
-    def _give_up(self, why: str) -> None:
-        """Have the next start set the database aside, answer what waits, and end; runs in the thread that found it."""
-        try:
-            corruption.mark(self.settings.data, why)
-        except OSError as fault:
-            _log.critical("database.not_marked", error=f"{fault}: the next start may not see what is wrong")
-        threading.Timer(GRACE_S, self.leave, (CORRUPT,)).start()
 
     def _look_at_the_wal(self) -> None:
         self.core.tally.wal_bytes = self.wal_watch.look(clock.monotonic())
@@ -323,6 +298,7 @@ class Service:
         self.scheduler.every(REJECTS_S, "rejects", self._job("rejects", self.reject_log.write))
         self.scheduler.every(FAILING_S, "corruption", self._job("corruption", self.corruption_watch.look))
         self.scheduler.every(FAILING_S, "wal", self._job("wal", self._look_at_the_wal))
+        self.scheduler.every(LOOK_S, "database", self.leaving.look)
         self.scheduler.start()
         self.scrubber.start()
         if self.push is not None:
@@ -358,7 +334,7 @@ class Service:
     def unready(self) -> str:
         """Return why no event can be taken now; "" if it can. Runs in the core's thread."""
         if self.core.doubt.why:
-            return f"database: {self.core.doubt.why}: it is set aside at the next start, in a moment"
+            return self.core.doubt.said
         fault = self.watch.fault if self.watch is not None else ""
         tally = self.core.tally
         if not fault and clock.monotonic() - tally.refused_at < REFUSED_S:
@@ -373,91 +349,3 @@ class Service:
             "delivery": self.deliverer.alive,
         }
         return [name for name, alive in parts.items() if not alive]
-
-
-def reload_on_hangup(service: Service) -> Callable[[], None]:
-    """Reload at each SIGHUP from now on; return what ends that. Only the main thread hears signals."""
-    loop = asyncio.get_running_loop()
-    running: set[asyncio.Task[None]] = set()
-
-    async def reload() -> None:
-        # What is wrong is in the log already.
-        with contextlib.suppress(ReloadError):
-            await service.reload()
-
-    def begin() -> None:
-        task = loop.create_task(reload())
-        running.add(task)
-        task.add_done_callback(running.discard)
-
-    try:
-        loop.add_signal_handler(signal.SIGHUP, begin)
-    except (ValueError, RuntimeError):
-        return lambda: None
-
-    def end() -> None:
-        loop.remove_signal_handler(signal.SIGHUP)
-
-    return end
-
-
-def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
-    """Return the web application of a service; it starts and stops the service with itself."""
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await service.start()
-        stop_listening = reload_on_hangup(service)
-        _log.info("service.started", url=service.settings.url, data=str(service.settings.data))
-        yield
-        stop_listening()
-        await service.stop()
-        _log.info("service.stopped")
-
-    app = FastAPI(
-        title="Claxon",
-        summary="Alerting for applications that call the Claude API",
-        version="0.1.0",
-        lifespan=lifespan,
-        # FastAPI's own runs scripts from elsewhere where a browser has a session: api/docs.py has ours.
-        docs_url=None,
-        redoc_url=None,
-        generate_unique_id_function=operation_id,
-    )
-    app.state.service = service
-    app.state.keys = service.keys
-    service.keys.replace(keys)
-    service.configuration.use_keys(keys, on_keys=service.keys.replace, others=service.keys.stored_alive)
-    app.add_middleware(Visits, forms=service.forms, sessions=service.sessions)
-    app.add_middleware(SameOrigin, keys=app.state.keys)
-    install_problems(app)
-    login_api.install_pages(app)
-    parts = (
-        otlp_api,
-        loki_api,
-        event_query_api,
-        alerts_api,
-        drill_api,
-        status_api,
-        top_api,
-        page_api,
-        by_labels_api,
-        pages_delivery_api,
-        pages_rules_api,
-        link_api,
-        login_api,
-        live_api,
-        silences_api,
-        keys_api,
-        audit_api,
-        previews_api,
-        docs_api,
-        pagerduty_api,
-        rejects_api,
-    )
-    for router in (*(part.router for part in parts), api_v2):
-        app.include_router(router)
-    install_events(app, service)
-    page_api.mount_static(app)
-    describe(app)
-    return app

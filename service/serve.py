@@ -16,14 +16,19 @@ import uvicorn
 
 from alerts.config import KeyConfig
 
-from . import slow_senders
-from .app import Service, create_app
+from .app import Service
 from .config_file import load_config
+from .intake import Intake
 from .logs import configure_logs
+from .nodes.node import Node
+from .nodes.switch import Application
 from .receivers.console import ConsoleReceiver
 from .settings import Settings, SettingsError
-from .storage.corruption import FILE
+from .slow_senders import Limits, guarded
+from .storage.database import exists
+from .storage.places import is_shared
 from .tls import Certificate
+from .web import create_app
 
 YOUNG = 20_000
 """New objects before the collector looks.
@@ -57,8 +62,10 @@ def serve(
     loaded = load_config(settings.config)
     for warning in loaded.warnings:
         _log.warning("rule.doubted", problem=warning)
+    if is_shared(settings.data):
+        return _serve_as_node(Node(settings, loaded, keys, certificate=certificate, check_exposure=check_exposure))
     keys = (*keys, *loaded.config.keys)
-    if not (settings.data / FILE).exists():
+    if not exists(settings.data):
         # What is refused makes no folder.
         check_exposure(settings, keys)
     listener = bind(settings)
@@ -72,6 +79,20 @@ def serve(
     # Until the service listens for it, a hang-up must not end the process.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     server = make_server(service, keys)
+    server.run(sockets=[listener])
+    return 0
+
+
+def _serve_as_node(node: Node) -> int:
+    listener = bind(node.settings)
+    try:
+        node.stand()
+    except BaseException:
+        listener.close()
+        raise
+    # Until the service listens for it, a hang-up must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    server = _server(node.switch, node.intake, Limits(), node.certificate, last_words=node.close_live)
     server.run(sockets=[listener])
     return 0
 
@@ -96,34 +117,46 @@ def bind(settings: Settings) -> socket.socket:
 
 def make_server(service: Service, keys: tuple[KeyConfig, ...]) -> uvicorn.Server:
     """Return the web server of a service, not running yet."""
+    app = create_app(service, keys)
+    return _server(app, service.intake, service.patience, service.certificate, last_words=service.live.close)
+
+
+def _server(
+    app: Application,
+    intake: Intake,
+    patience: Limits,
+    certificate: Certificate | None,
+    *,
+    last_words: Callable[[], None],
+) -> uvicorn.Server:
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, 20, 20)
     config = uvicorn.Config(
-        create_app(service, keys),
+        app,
         log_config=None,
         access_log=False,
         timeout_keep_alive=75,
         timeout_graceful_shutdown=10,
         server_header=False,
-        ssl_context_factory=_encrypted(service.certificate),
-        http=slow_senders.guarded(service.intake, service.patience),
+        ssl_context_factory=_encrypted(certificate),
+        http=guarded(intake, patience),
         ws="none",
     )
-    return _Server(config, service)
+    return _Server(config, last_words)
 
 
 class _Server(uvicorn.Server):
     """uvicorn's, which waits for open requests at its end: those that would never end are told to, first."""
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
+    def __init__(self, config: uvicorn.Config, last_words: Callable[[], None]) -> None:
         super().__init__(config)
-        self._service = service
+        self._last_words = last_words
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End in order."""
-        self._service.live.close()
+        self._last_words()
         await super().shutdown(sockets)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,9 @@ from alerts.config_records import LEAST_RETENTION_BYTES, LEAST_RETENTION_S
 from alerts.durations import parse_milliseconds
 from alerts.errors import DurationError
 from alerts.sizes import SizeError, parse_size
+
+from .roles import ALL, Role, RoleError, parse_roles
+from .storage.places import Place, place_of
 
 DEFAULT_LISTEN = "127.0.0.1:5290"
 DEFAULT_DATA = Path("claxon-data")
@@ -52,7 +56,10 @@ class Settings:
 
     Attributes:
         host, port: Where it listens.
-        data: The folder of the database.
+        data: Where the database is.
+        roles: What this node does, of several on one database.
+        log: The URL of the Kafka topic that takes what ingest nodes are sent; None: the database takes it.
+        advertise: Where others are told to find this node; None: where it listens.
         config: The configuration file, if there is one.
         tls: Without it, it speaks plain HTTP.
         push: How metrics are pushed; None: they are not.
@@ -61,7 +68,10 @@ class Settings:
 
     host: str = "127.0.0.1"
     port: int = 5290
-    data: Path = DEFAULT_DATA
+    data: Place = DEFAULT_DATA
+    roles: frozenset[Role] = ALL
+    log: str | None = None
+    advertise: str | None = None
     config: Path | None = None
     tls: TlsFiles | None = None
     push: PushSettings | None = None
@@ -80,6 +90,15 @@ class Settings:
         scheme = "https" if self.tls is not None else "http"
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
+    @property
+    def address(self) -> str:
+        """Where other nodes, and who asks them, find this one."""
+        if self.advertise is not None:
+            return self.advertise.rstrip("/")
+        if self.host in ("0.0.0.0", "::"):  # noqa: S104 — read, not bound
+            return f"{'https' if self.tls is not None else 'http'}://{socket.gethostname()}:{self.port}"
+        return self.url
+
 
 def parse_listen(text: str) -> tuple[str, int]:
     """Return host and port of "HOST:PORT", "[::1]:PORT" or ":PORT".
@@ -91,6 +110,29 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"--listen: {text}: write HOST:PORT, such as {DEFAULT_LISTEN}")
     return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def data_place(named: Place | None, environment: Mapping[str, str]) -> Place:
+    """Return the place that --data names, or CLAXON_DATA; or the usual folder."""
+    said = environment.get("CLAXON_DATA", "")
+    return named or (place_of(said) if said else DEFAULT_DATA)
+
+
+def node_roles(named: str | None, environment: Mapping[str, str], data: Place) -> frozenset[Role]:
+    """Return the roles that --role names, or CLAXON_ROLE; or all.
+
+    Raises:
+        SettingsError: There is no such role, or it needs a database that several nodes share.
+    """
+    try:
+        roles = parse_roles(named or environment.get("CLAXON_ROLE") or "all")
+    except RoleError as fault:
+        raise SettingsError(f"--role: {fault}") from fault
+    if roles != ALL and isinstance(data, Path):
+        raise SettingsError(
+            f"--role: {named}: a folder is one node's alone: name a PostgreSQL by --data, or leave it out"
+        )
+    return roles
 
 
 def parse_retention(age: str | None, size: str | None) -> tuple[float | None, int | None]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -15,6 +16,7 @@ from alerts.config import KeyConfig
 
 from ..clock import monotonic
 from ..reloading import ReloadError
+from ..roles import READY, STANDBY
 from .auth import actor_of, require
 from .problems import Problem, refuses
 
@@ -47,9 +49,34 @@ async def ready(request: Request) -> Response:
             unready = await asyncio.wrap_future(service.core.submit(service.unready))
     except TimeoutError as fault:
         raise Problem(503, "core: busy: try again in a second", headers={"Retry-After": "1"}) from fault
+    if service.by_role is not None:
+        return answer_ready(service.by_role(unready))
     if unready:
         raise Problem(503, unready, headers={"Retry-After": "10"})
     return Response("ready\n", media_type="text/plain")
+
+
+def answer_ready(by_role: Mapping[str, str]) -> Response:
+    """Return the answer of one of several nodes to whether each of its roles can work.
+
+    Raises:
+        Problem: 503: one of them cannot.
+    """
+    wrong = "; ".join(f"{role}: {said}" for role, said in by_role.items() if said not in (READY, STANDBY))
+    if wrong:
+        raise Problem(503, wrong, headers={"Retry-After": "1"}, more={"roles": dict(by_role)})
+    return Response(msgspec.json.encode({"roles": by_role}), media_type="application/json")
+
+
+@router.head("/-/elected", include_in_schema=False)
+@router.get(
+    "/-/elected",
+    summary="200 on the node that people and scripts talk to",
+    responses=refuses({503: "another node of the same database is elected: `elected` says which"}),
+)
+async def elected() -> Response:
+    """Answer elected: whoever has an API has been."""
+    return Response("elected\n", media_type="text/plain")
 
 
 @router.post(

@@ -16,17 +16,24 @@ from ..settings import (
     Settings,
     SettingsError,
     check_exposure,
+    data_place,
     keys_from_environment,
+    node_roles,
     parse_listen,
     parse_retention,
     tls_files,
 )
+from ..storage.places import place_of
 from .saying import add_json, refuse, wants_json
 
 _VARIABLES = {
     "CLAXON_ADMIN_KEY": "a key of scope admin",
     "CLAXON_READ_KEY": "a key of scope read",
     "CLAXON_INGEST_KEY": "a key of scope ingest",
+    "CLAXON_DATA": "as --data",
+    "CLAXON_ROLE": "as --role",
+    "CLAXON_LOG": "as --log",
+    "CLAXON_ADVERTISE": "as --advertise",
     "CLAXON_TLS_CERT": "as --tls-cert",
     "CLAXON_TLS_KEY": "as --tls-key",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "where metrics are pushed to, with OpenTelemetry's other variables "
@@ -44,7 +51,16 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)")
     serve.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default %(default)s")
-    serve.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    serve.add_argument(
+        "--data", type=place_of, metavar="DIR|URL", help=f"a folder, or postgresql://...; default ./{DEFAULT_DATA}"
+    )
+    serve.add_argument(
+        "--role",
+        metavar="all|ingest|evaluate|deliver",
+        help="what this node does, of several on one PostgreSQL; more than one with commas between; default all",
+    )
+    serve.add_argument("--log", metavar="kafka://...", help="the topic of Kafka that takes what ingest nodes are sent")
+    serve.add_argument("--advertise", metavar="URL", help="where others are told to find this node; default --listen")
     serve.add_argument(
         "--tls-cert", type=Path, metavar="FILE", help="PEM: speak HTTPS, with this certificate (or CLAXON_TLS_CERT)"
     )
@@ -55,7 +71,12 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_json(
         serve,
         {"notification": "what a console receiver prints: status, receiver, reason, labels, alerts, ..."},
-        exits={0: "stopped", 2: "not started", 70: "the database is corrupt: have it started again"},
+        exits={
+            0: "stopped",
+            2: "not started",
+            70: "the database is corrupt: have it started again",
+            75: "the database is another node's, or its server is gone: have it started again",
+        },
         lines=True,
         variables=_VARIABLES,
     )
@@ -71,10 +92,14 @@ def _serve(options: argparse.Namespace) -> int:
         host, port = parse_listen(options.listen)
         tls = tls_files(options.tls_cert, options.tls_key, os.environ)
         age_s, size = parse_retention(options.retention_age, options.retention_size)
+        data = data_place(options.data, os.environ)
         settings = Settings(
             host=host,
             port=port,
-            data=options.data,
+            data=data,
+            roles=node_roles(options.role, os.environ, data),
+            log=options.log or os.environ.get("CLAXON_LOG") or None,
+            advertise=options.advertise or os.environ.get("CLAXON_ADVERTISE") or None,
             config=options.config,
             tls=tls,
             push=push_from_environment(os.environ),

@@ -12,7 +12,7 @@ from . import corruption, sqlite
 from .connecting import Connection
 from .corruption import FILE
 from .errors import CorruptError, DatabaseError, StorageError
-from .places import Place, PostgresUrl
+from .places import Leader, Place, PostgresUrl
 from .sqlite import lock_folder, migrations, open_file
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "StorageError",
     "Transaction",
     "exists",
+    "leader",
     "lock_folder",
     "mark",
     "migrations",
@@ -160,6 +161,19 @@ def open_reader(place: Place) -> Connection:
         reader: Connection = _postgres(place).open_reader(place)
         return reader
     return sqlite.open_reader(place)
+
+
+def leader(place: Place) -> Leader | None:
+    """Return which node was elected last; None where nobody ever was, or where there is no election.
+
+    Raises:
+        UnreachableError: The server cannot be asked.
+        StorageError: It refuses us.
+    """
+    if isinstance(place, PostgresUrl):
+        found: Leader | None = _postgres(place).leader(place)
+        return found
+    return None
 
 
 def exists(place: Place) -> bool:

@@ -32,6 +32,26 @@ class PostgresUrl:
 Place: TypeAlias = Path | PostgresUrl
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leader:
+    """Who was elected last.
+
+    Attributes:
+        node: Its address.
+        since: Unix seconds.
+        generation: The how manieth election it was.
+    """
+
+    node: str
+    since: float
+    generation: int
+
+
 def place_of(text: str) -> Place:
     """Return the place that --data names."""
     return PostgresUrl(text) if text.startswith(SCHEMES) else Path(text)
+
+
+def is_shared(place: Place) -> bool:
+    """Return whether several nodes may have it: one of them is elected, and the others stand by."""
+    return not isinstance(place, Path)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from importlib import resources
 from typing import Any, LiteralString
 
@@ -14,7 +13,7 @@ import structlog
 
 from ..clock import now
 from .errors import InUseError, StorageError, UnreachableError
-from .places import PostgresUrl
+from .places import Leader, PostgresUrl
 from .postgres_connection import PostgresConnection
 from .postgres_lock import ElectionLock
 
@@ -29,21 +28,6 @@ _CONNECT_S = 5
 _REFUSALS = ("28", "3D")
 
 _log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leader:
-    """Who was elected last.
-
-    Attributes:
-        node: Its address.
-        since: Unix seconds.
-        generation: The how manieth election it was.
-    """
-
-    node: str
-    since: float
-    generation: int
 
 
 def open_database(url: PostgresUrl, *, create: bool = True, node: str = "") -> PostgresConnection:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any, LiteralString
+from typing import Any, LiteralString, NoReturn
 
 import psycopg
 from psycopg import errors
@@ -126,7 +126,12 @@ class PostgresConnection:
         row = cursor.fetchone()
         if row is None or row[0] != self.generation:
             self.rollback()
-            raise FencedError(f"another node was elected: generation {row and row[0]}, not {self.generation}")
+            self._fence(f"another node was elected: generation {row and row[0]}, not {self.generation}")
+
+    def _fence(self, why: str) -> NoReturn:
+        # For good: also what only reads would be of a state that another node goes on from.
+        self.lost = lambda: why
+        raise FencedError(why)
 
     def end_lazily(self) -> None:
         """Do nothing: it was of that transaction alone."""

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 from alerts.received import Posted
 
@@ -14,6 +13,7 @@ from ..core import Core
 from ..dispatch import Dispatch
 from ..receivers.text import rfc3339
 from ..storage.corruption import FILE, Aside, aside
+from ..storage.places import Place
 from ..storage.scrub import Scrubbed
 from .own_pages import OwnPages
 from .tally import WatchTally
@@ -31,7 +31,7 @@ class CorruptionWatch:
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         core: Core,
         dispatch: Dispatch,
         tally: WatchTally,
@@ -41,14 +41,14 @@ class CorruptionWatch:
         """Take the parts over.
 
         Args:
-            folder: Of the database.
+            place: Of the database.
             core: Knows what fires.
             dispatch: Raises alerts.
             tally: Counts.
             scrubbed: What the last look at the whole database found.
         """
         self._pages = OwnPages(NAME, core, dispatch)
-        self._folder = folder
+        self._place = place
         self._dispatch = dispatch
         self._tally = tally
         self._scrubbed = scrubbed
@@ -59,7 +59,7 @@ class CorruptionWatch:
         Raises:
             DatabaseError: It cannot be written.
         """
-        kept = aside(self._folder)
+        kept = aside(self._place)
         self._tally.set_aside = len(kept)
         self._pages.keep([*self._of_files(kept[:MOST]), *self._of_scrub(self._scrubbed())])
 

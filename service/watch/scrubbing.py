@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 import structlog
 
 from ..background import Background
 from ..storage.database import StorageError, open_reader
 from ..storage.errors import DatabaseError
+from ..storage.places import Place
 from ..storage.scrub import Scrubbed, scrub
 from .tally import WatchTally
 
@@ -36,7 +36,7 @@ class Scrubber(Background):
 
     def __init__(
         self,
-        folder: Path,
+        place: Place,
         tally: WatchTally,
         *,
         clock: Callable[[], float],
@@ -46,7 +46,7 @@ class Scrubber(Background):
         """Take what is looked at.
 
         Args:
-            folder: Of the database.
+            place: Of the database.
             tally: Counts.
             clock: Unix seconds.
             steady: Seconds that never jump.
@@ -54,7 +54,7 @@ class Scrubber(Background):
         """
         super().__init__("claxon-scrub")
         self.found: Scrubbed | None = None
-        self._folder = folder
+        self._place = place
         self._tally = tally
         self._clock = clock
         self._steady = steady
@@ -73,7 +73,7 @@ class Scrubber(Background):
 
     def _look(self) -> None:
         began_at, found = self._steady(), Scrubbed()
-        reader = open_reader(self._folder)
+        reader = open_reader(self._place)
         try:
             pieces = scrub(reader, found)
             at = self._steady()

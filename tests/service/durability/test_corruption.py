@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from service.app import CORRUPT
 from service.cli import main
 from service.clock import monotonic
+from service.leaving import CORRUPT
 from service.storage.corruption import aside
 from service.storage.database import StorageError, open_database, open_or_set_aside
 from service.storage.scrub import Scrubbed, scrub

@@ -23,9 +23,10 @@ from alerts.notification import Notification
 from alerts.received import Posted
 from service import clock
 from service.api.visit import FIELD, Forms
-from service.app import Service, create_app
+from service.app import Service
 from service.config_file import load_config
 from service.settings import Settings
+from service.web import create_app
 
 NOON = 1_790_000_000.0
 """2026-09-21 14:13:20 UTC: whole seconds into a minute, so that edges show."""

@@ -1,0 +1,57 @@
+"""What a node answers that is not elected: how it is, what its parts take, and who is elected to all else.
+
+≠ what the elected one answers.
+"""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from fastapi.responses import Response
+
+from ..api.problems import Problem, install_problems, problem_response
+from ..api.status import answer_ready
+from .standing import Stage, Standing
+from .switch import Receive, Scope, Send
+
+AGAIN_S = 1
+"""After so long it may be asked again."""
+
+
+def create_standby(standing: Standing) -> FastAPI:
+    """Return the application of a node that is not elected, with what its parts add to it."""
+    app = FastAPI(title="Claxon: a node that is not elected", docs_url=None, redoc_url=None, openapi_url=None)
+    install_problems(app)
+
+    @app.get("/-/healthy")
+    @app.head("/-/healthy")
+    async def healthy() -> Response:
+        return Response("ok\n", media_type="text/plain")
+
+    @app.get("/-/ready")
+    @app.head("/-/ready")
+    async def ready() -> Response:
+        return answer_ready(standing.by_role())
+
+    for part in standing.parts:
+        part.install(app)
+
+    async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
+        await problem_response(not_elected(standing))(scope, receive, send)
+
+    # What no route answers, whenever that was added.
+    app.router.default = elsewhere
+    return app
+
+
+def not_elected(standing: Standing) -> Problem:
+    """Return the answer to what only the elected node answers."""
+    elected = standing.elected
+    if standing.stage is Stage.STARTING:
+        said = "this node was just elected, and reads what was before: ask again"
+    elif standing.why:
+        said = f"database: {standing.why}"
+    elif elected:
+        said = f"this node is not elected: ask {elected}"
+    else:
+        said = "this node is not elected, and nobody is: ask again"
+    return Problem(503, said, headers={"Retry-After": str(AGAIN_S)}, more={"elected": elected or None})
