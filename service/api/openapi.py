@@ -26,7 +26,7 @@ from .schemas import schemas_of
 _V2 = "/api/v2/"
 _DERIVED = ("_at", "_category", "_provisional")
 _LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
-_TEXTS = ("/-/healthy", "/-/ready", "/metrics")
+_TEXTS = ("/-/healthy", "/-/ready", "/-/elected", "/metrics")
 _NOTHING = (
     ("post", "/api/v2/alerts"),
     ("post", "/api/v2/webhook"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 
 from . import reached
+from .data import VARIABLES
 from .saying import add_json, refuse, say_json, wants_json
 
 
@@ -31,7 +32,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     add_json(
         audit,
         {"audit": "the entries, newest first: at, who, via, address, what, subject, before, after"},
-        variables=reached.variables("read"),
+        variables=reached.variables("read") | VARIABLES,
     )
     audit.set_defaults(command=_audit)
 

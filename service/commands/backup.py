@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..settings import DEFAULT_DATA
+from ..storage.places import folder_of, place_of
+from .data import VARIABLES, add_data, data_of
 from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "ledger, 2 not written.",
     )
     backup.add_argument("file", type=Path, metavar="FILE", help="is made; never half of it under this name")
-    backup.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    add_data(backup, said=f"a folder; default ./{DEFAULT_DATA}")
     backup.add_argument("--force", action="store_true", help="replace FILE if it is there")
     backup.add_argument("--no-proof", action="store_true", help="do not decide the log again: quicker, if it is long")
     add_json(
@@ -41,6 +43,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             "or there is nothing to prove yet",
         },
         exits={0: "done", 1: "written, but its log does not prove its ledger", 2: "not written"},
+        variables=VARIABLES,
     )
     backup.set_defaults(command=_backup)
     restore = commands.add_parser(
@@ -49,7 +52,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Checks FILE, and puts it where `claxon serve` finds it. Exit status: 0 done, 2 nothing changed.",
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="what `claxon backup` wrote")
-    restore.add_argument("--data", type=Path, required=True, metavar="DIR", help="made where it is not there")
+    restore.add_argument("--data", type=place_of, required=True, metavar="DIR", help="made where it is not there")
     restore.add_argument("--force", action="store_true", help="set a database that is there aside, under another name")
     add_json(
         restore,
@@ -64,7 +67,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "makes a new database of the rest. Exit status: 0 all was read, 1 not all, 2 nothing could be done.",
     )
     salvage.add_argument("file", type=Path, metavar="FILE", help="claxon.sqlite3.corrupt-*")
-    salvage.add_argument("--data", type=Path, required=True, metavar="DIR", help="for the new one: an empty folder")
+    salvage.add_argument("--data", type=place_of, required=True, metavar="DIR", help="for the new one: an empty folder")
     add_json(
         salvage,
         {
@@ -84,7 +87,7 @@ def _backup(options: argparse.Namespace) -> int:
     # The service comes first: for the processor; for the disk the copy rests.
     os.nice(10)
     try:
-        made = back_up(options.data, options.file, force=options.force, with_proof=not options.no_proof)
+        made = back_up(folder_of(data_of(options)), options.file, force=options.force, with_proof=not options.no_proof)
     except StorageError as fault:
         return refuse(options, fault)
     if wants_json(options):
@@ -127,7 +130,7 @@ def _restore(options: argparse.Namespace) -> int:
     from ..storage.database import StorageError
 
     try:
-        kept = restore(options.file, options.data, force=options.force, at=clock.now())
+        kept = restore(options.file, folder_of(options.data), force=options.force, at=clock.now())
     except StorageError as fault:
         return refuse(options, fault)
     if wants_json(options):
@@ -145,7 +148,7 @@ def _salvage(options: argparse.Namespace) -> int:
 
     tables = []
     try:
-        for done in salvage(options.file, options.data):
+        for done in salvage(options.file, folder_of(options.data)):
             tables.append({"table": done.table, "rows": done.rows, "whole": done.whole})
             if not wants_json(options):
                 lost = "" if done.whole else "   some could not be read"

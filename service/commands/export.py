@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..settings import DEFAULT_DATA
+from .data import VARIABLES, add_data, data_of
 from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "The file is there as a whole or not at all. Exit status: 0 written, 1 failed, 2 asked for wrongly.",
     )
     export.add_argument("file", type=Path, metavar="FILE", help="is made; its ending says what is written")
-    export.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    add_data(export)
     export.add_argument("--since", default="", metavar="TIME", help="such as 24h (ago) or 2026-11-25T00:00:00Z")
     export.add_argument("--until", default="", metavar="TIME", help="the same")
     export.add_argument("--app", help="only this one")
@@ -46,6 +46,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             "newest": "the newest event's",
         },
         exits={0: "written", 1: "failed", 2: "asked for wrongly"},
+        variables=VARIABLES,
     )
     export.set_defaults(command=_export)
 
@@ -77,7 +78,7 @@ def _write(options: argparse.Namespace, wanted: Wanted) -> int:
     file: Path = options.file
     begin = time.perf_counter()
     try:
-        connection = open_reader(options.data)
+        connection = open_reader(data_of(options))
     except StorageError as fault:
         return refuse(options, fault)
     try:

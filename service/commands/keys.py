@@ -11,6 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import reached
+from .data import VARIABLES
 from .saying import add_json, refuse, say_json, wants_json, warn
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     }
     for parser, fields in told.items():
         reached.add_arguments(parser, scope="admin")
-        add_json(parser, fields, variables=reached.variables("admin"))
+        add_json(parser, fields, variables=reached.variables("admin") | VARIABLES)
 
 
 def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -83,7 +84,7 @@ def _register_create(keys: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="keep it nowhere: print it, and the line for `keys` of the configuration",
     )
     reached.add_arguments(create, scope="admin")
-    add_json(create, _MADE, variables=reached.variables("admin"))
+    add_json(create, _MADE, variables=reached.variables("admin") | VARIABLES)
     create.set_defaults(command=_create)
 
 

@@ -14,6 +14,8 @@ from ..asking import Claxon, NotAnswered, read_key
 from ..audit import Actor
 from ..settings import DEFAULT_DATA, DEFAULT_LISTEN
 from ..storage.connecting import Connection
+from ..storage.places import Place
+from .data import add_data, data_of
 
 DEFAULT_URL = f"http://{DEFAULT_LISTEN}"
 
@@ -21,8 +23,8 @@ DEFAULT_URL = f"http://{DEFAULT_LISTEN}"
 def add_arguments(parser: argparse.ArgumentParser, *, scope: str) -> None:
     """Add --url, --data and --key-file."""
     parser.add_argument("--url", metavar="URL", help=f"of the service that runs; default {DEFAULT_URL}")
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help=f"opened where no service runs on it; default ./{DEFAULT_DATA}"
+    add_data(
+        parser, said=f"a folder, or postgresql://..., opened where no service runs on it; default ./{DEFAULT_DATA}"
     )
     parser.add_argument(
         "--key-file",
@@ -35,35 +37,54 @@ def add_arguments(parser: argparse.ArgumentParser, *, scope: str) -> None:
 def variables(scope: str) -> dict[str, str]:
     """Return what a command takes from the environment that needs a key of a scope."""
     admin = {"CLAXON_ADMIN_KEY": "a key of scope admin, if no file is named"}
-    return admin if scope == "admin" else {"CLAXON_READ_KEY": "a key of scope read, if no file is named"} | admin
+    read = {"CLAXON_READ_KEY": "a key of scope read, if no file is named"} if scope == "read" else {}
+    return read | admin
 
 
 def reach(options: argparse.Namespace, *, scope: str) -> Claxon | Connection:
     """Return the service that runs, or the database of one that does not.
 
-    With --data the folder is tried first, and the service if that has it open; without, the service, and then
-    ./claxon-data.
+    With --data, or CLAXON_DATA, the database is tried first, and the service if that has it open; without, the service,
+    and then ./claxon-data. The service of a server's database is that of the elected node, unless --url names another.
 
     Raises:
         NotAnswered: Neither is there.
     """
     from ..storage.database import StorageError, open_database
+    from ..storage.errors import InUseError
 
-    claxon = Claxon(options.url or DEFAULT_URL, key=read_key(options.key_file, scope=scope))
-    if options.data is None:
+    key = read_key(options.key_file, scope=scope)
+    claxon = Claxon(options.url or DEFAULT_URL, key=key)
+    if options.data is None and not os.environ.get("CLAXON_DATA"):
         if options.url is not None or _answers(claxon):
             return claxon
         try:
             return open_database(DEFAULT_DATA, create=False)
         except StorageError as fault:
             raise NotAnswered(f"{DEFAULT_URL}: no service answers: name it by --url; and {fault}") from fault
+    place = data_of(options)
     try:
-        return open_database(options.data)
-    except StorageError as fault:
-        if "in use" in str(fault) and (options.url is not None or _answers(claxon)):
+        return open_database(place)
+    except InUseError as fault:
+        elected = _elected(place) if options.url is None else ""
+        if elected:
+            return Claxon(elected, key=key)
+        if options.url is not None or _answers(claxon):
             return claxon
-        hint = ": it has the keys: name it by --url" if "in use" in str(fault) else ""
-        raise NotAnswered(f"{fault}{hint}") from fault
+        raise NotAnswered(f"{fault}: it has the keys: name it by --url") from fault
+    except StorageError as fault:
+        raise NotAnswered(str(fault)) from fault
+
+
+def _elected(place: Place) -> str:
+    """Return where the node is found that has a database open; "" where nobody says."""
+    from ..storage.database import StorageError, leader
+
+    try:
+        found = leader(place)
+    except StorageError:
+        return ""
+    return found.node if found is not None else ""
 
 
 def _answers(claxon: Claxon) -> bool:

@@ -11,26 +11,24 @@ from pathlib import Path
 
 from ..push_environment import push_from_environment
 from ..settings import (
-    DEFAULT_DATA,
     DEFAULT_LISTEN,
     Settings,
     SettingsError,
     check_exposure,
-    data_place,
     keys_from_environment,
     node_roles,
     parse_listen,
     parse_retention,
     tls_files,
 )
-from ..storage.places import place_of
+from .data import VARIABLES, add_data, data_of
 from .saying import add_json, refuse, wants_json
 
 _VARIABLES = {
     "CLAXON_ADMIN_KEY": "a key of scope admin",
     "CLAXON_READ_KEY": "a key of scope read",
     "CLAXON_INGEST_KEY": "a key of scope ingest",
-    "CLAXON_DATA": "as --data",
+    **VARIABLES,
     "CLAXON_ROLE": "as --role",
     "CLAXON_LOG": "as --log",
     "CLAXON_ADVERTISE": "as --advertise",
@@ -51,9 +49,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     )
     serve.add_argument("--config", type=Path, metavar="FILE", help="configuration (default: pages go to the console)")
     serve.add_argument("--listen", default=DEFAULT_LISTEN, metavar="HOST:PORT", help="default %(default)s")
-    serve.add_argument(
-        "--data", type=place_of, metavar="DIR|URL", help=f"a folder, or postgresql://...; default ./{DEFAULT_DATA}"
-    )
+    add_data(serve)
     serve.add_argument(
         "--role",
         metavar="all|ingest|evaluate|deliver",
@@ -92,7 +88,7 @@ def _serve(options: argparse.Namespace) -> int:
         host, port = parse_listen(options.listen)
         tls = tls_files(options.tls_cert, options.tls_key, os.environ)
         age_s, size = parse_retention(options.retention_age, options.retention_size)
-        data = data_place(options.data, os.environ)
+        data = data_of(options)
         settings = Settings(
             host=host,
             port=port,

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..settings import DEFAULT_DATA
+from .data import VARIABLES, add_data, data_of
 from .saying import add_json, refuse, say_json, wants_json
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         description="Decides every event of the log again, with the rules of its time, and compares the hash over all "
         "decisions with the one that was committed. Changes nothing. Exit status: 0 the same, 1 another, 2 cannot.",
     )
-    verify.add_argument("--data", type=Path, default=DEFAULT_DATA, metavar="DIR", help="default ./%(default)s")
+    add_data(verify)
     add_json(
         verify,
         {
@@ -41,6 +40,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             "same": "whether all was decided the same",
         },
         exits={0: "the same", 1: "another", 2: "cannot"},
+        variables=VARIABLES,
     )
     verify.set_defaults(command=_verify)
 
@@ -52,7 +52,7 @@ def _verify(options: argparse.Namespace) -> int:
 
     begin = time.perf_counter()
     try:
-        connection = open_reader(options.data)
+        connection = open_reader(data_of(options))
         try:
             proof = prove(connection)
         finally:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
+from .errors import StorageError
+
 SCHEMES = ("postgresql://", "postgres://")
 
 
@@ -50,6 +52,18 @@ class Leader:
 def place_of(text: str) -> Place:
     """Return the place that --data names."""
     return PostgresUrl(text) if text.startswith(SCHEMES) else Path(text)
+
+
+def folder_of(place: Place) -> Path:
+    """Return the folder that a place is.
+
+    Raises:
+        StorageError: It is a server.
+    """
+    if isinstance(place, PostgresUrl):
+        remedy = "use PostgreSQL's own: `pg_dump` and `pg_restore`, or base backups and point-in-time recovery"
+        raise StorageError(f"{place}: no folder: {remedy}")
+    return place
 
 
 def is_shared(place: Place) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Any, LiteralString, NoReturn
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg import errors
@@ -67,6 +67,7 @@ class PostgresConnection:
         self.generation: int | None = None
         # Says why the node may not go on; "" while it may.
         self.lost: Callable[[], str] = lambda: ""
+        self._fenced = ""
         self.on_close: Callable[[], None] = lambda: None
         raw.adapters.register_dumper(str, _WriteText)
         raw.adapters.register_loader("text", _ReadText)
@@ -101,8 +102,11 @@ class PostgresConnection:
         """Look whether the session that was elected is there.
 
         Raises:
+            FencedError: Another node was elected before.
             ConnectionLostError: It is not.
         """
+        if self._fenced:
+            raise FencedError(self._fenced)
         if why := self.lost():
             raise ConnectionLostError(why)
 
@@ -126,12 +130,9 @@ class PostgresConnection:
         row = cursor.fetchone()
         if row is None or row[0] != self.generation:
             self.rollback()
-            self._fence(f"another node was elected: generation {row and row[0]}, not {self.generation}")
-
-    def _fence(self, why: str) -> NoReturn:
-        # For good: also what only reads would be of a state that another node goes on from.
-        self.lost = lambda: why
-        raise FencedError(why)
+            # For good, and whatever only reads, too: nothing is sent, either.
+            self._fenced = f"another node was elected: generation {row and row[0]}, not {self.generation}"
+            raise FencedError(self._fenced)
 
     def end_lazily(self) -> None:
         """Do nothing: it was of that transaction alone."""

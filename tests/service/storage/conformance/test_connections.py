@@ -9,11 +9,10 @@ import pytest
 
 from service.storage import claims, event_log, log_rows, rejects, snapshots
 from service.storage.connecting import Connection
-from service.storage.database import LazyTransaction, ReadTransaction, Transaction, open_database, open_reader
+from service.storage.database import LazyTransaction, ReadTransaction, Transaction, leader, open_database, open_reader
 from service.storage.errors import ConnectionLostError, DatabaseError, FencedError, InUseError
 from service.storage.event_log import LoggedBatch
 from service.storage.places import Place, PostgresUrl
-from service.storage.postgres import leader
 from tests.support.postgres import Postgres, start_postgres
 
 
@@ -103,8 +102,12 @@ def test_who_is_not_elected_any_more_writes_nothing(server: Postgres) -> None:
     with pytest.raises(FencedError), Transaction(old):
         append(old)
     assert not old.in_transaction
-    assert log_rows.ends(old) == (log_rows.NEVER, -1)
+    with pytest.raises(FencedError):
+        log_rows.ends(old)
     old.close()
+    reader = open_reader(url)
+    assert log_rows.ends(reader) == (log_rows.NEVER, -1)
+    reader.close()
     found = leader(url)
     assert found is not None
     assert (found.node, found.generation) == ("new:1", 2)
