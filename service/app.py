@@ -118,7 +118,7 @@ class Service:
         self.certificate = certificate
         self.clock = clock.now
         self.started_at = clock.now()
-        url = loaded.config.external_url or settings.url
+        url = loaded.config.external_url or settings.public_url
         rules = tuple(rules) if rules is not None else None
         connection = connection if connection is not None else self._open()
         secret = own_secret(connection, SECRET_NAME, os.urandom(SECRET_BYTES))

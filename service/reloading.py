@@ -21,7 +21,7 @@ from .core import Core
 from .delivery import Deliverer, lanes
 from .difference import Difference, compare, integrations
 from .receivers import Receiver
-from .settings import Settings, SettingsError, check_exposure
+from .settings import Settings, SettingsError, check_exposure, check_retention
 from .storage.errors import DatabaseError
 from .tls import Certificate
 from .views import Views
@@ -160,6 +160,7 @@ class Configuration:
             if self._certificate is not None:
                 self._certificate.check()
             loaded = await asyncio.to_thread(load_config, self._settings.config)
+            check_retention(self._settings, loaded.config.retention)
             check_exposure(self._settings, (*self._own_keys, *loaded.config.keys, *self._other_keys()))
         except ConfigFileError as fault:
             raise ReloadError(fault.problems) from fault
@@ -222,7 +223,7 @@ class Configuration:
         return chosen, [receiver for target, receiver in loaded.receivers.items() if chosen[target] is not receiver]
 
     def _url(self) -> str:
-        return self._loaded.config.external_url or self._settings.url
+        return self._loaded.config.external_url or self._settings.public_url
 
     def _notify_by(self) -> None:
         config = self._loaded.config

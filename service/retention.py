@@ -111,7 +111,7 @@ class Retention(Background):
         near = keep.size is not None and used > keep.size // 2
         self._in_core(lambda: retention.anchor(connection, age_s=keep.age_s, by_rows=near))
         self._slices("log", lambda rows: self._aged(now - keep.age_s, rows, gone))
-        if keep.size is not None and retention.may_cut(connection):
+        if keep.size is not None:
             self._cut(keep.size, gone)
         self._slices("index", lambda rows: retention.drop_index(connection, rows=rows))
         self._slices("pages", lambda pages: retention.give_back(connection, pages=pages))

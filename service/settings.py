@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alerts.config import SCOPES, KeyConfig
-from alerts.config_records import LEAST_RETENTION_BYTES, LEAST_RETENTION_S
+from alerts.config_records import LEAST_RETENTION_BYTES, LEAST_RETENTION_S, RetentionConfig
 from alerts.durations import parse_milliseconds
 from alerts.errors import DurationError
 from alerts.sizes import SizeError, parse_size
 
 from .roles import ALL, Role, RoleError, parse_roles
-from .storage.places import Place, place_of
+from .storage.places import Place, check_size_limit, place_of
 
 DEFAULT_LISTEN = "127.0.0.1:5290"
 DEFAULT_DATA = Path("claxon-data")
@@ -91,6 +91,11 @@ class Settings:
         return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
 
     @property
+    def public_url(self) -> str:
+        """Where people are sent, unless the configuration says otherwise."""
+        return self.advertise or self.url
+
+    @property
     def address(self) -> str:
         """Where other nodes, and who asks them, find this one."""
         if self.advertise is not None:
@@ -154,6 +159,25 @@ def parse_retention(age: str | None, size: str | None) -> tuple[float | None, in
     if bytes_ is not None and bytes_ < LEAST_RETENTION_BYTES:
         raise SettingsError(f"--retention-size: {size}: at least 64MB")
     return age_s, bytes_
+
+
+def check_retention(settings: Settings, said: RetentionConfig) -> None:
+    """Refuse a limit that the database cannot keep.
+
+    Args:
+        settings: Where it is, and what the command line says.
+        said: By the configuration.
+
+    Raises:
+        SettingsError: Its size is limited, and what is deleted does not make it smaller.
+    """
+    name = "--retention-size" if settings.retention_size is not None else "retention.size"
+    if settings.retention_size is None and said.size is None:
+        return
+    try:
+        check_size_limit(settings.data)
+    except ValueError as fault:
+        raise SettingsError(f"{name}: {fault}") from fault
 
 
 def is_loopback(host: str) -> bool:

@@ -17,11 +17,13 @@ import zstandard
 from claxon.event import Event
 
 from ..search.scanning import opened
-from ..storage import log_rows
+from ..storage import event_log, log_rows
 from ..storage.connecting import Connection
 
 PORTION = 4 * 1024 * 1024
 """Compressed bytes that are read at once; one batch at least."""
+
+_ROWS = 10_000
 
 Batch: TypeAlias = tuple[int, float, str, list[int], bytes]
 """A row: offset, when it was received, the app of events that name none, what was left out, its body."""
@@ -56,20 +58,14 @@ def events(
 
 
 def _batches(connection: Connection, *, after: int, last: int, since: float) -> Iterator[Batch]:
-    while True:
-        portion: list[Batch] = []
-        read = 0
-        with closing(connection.execute(_QUERY, (after, last, since))) as rows:
-            for offset, received_at, app, skip, body in rows:
-                after = offset
-                portion.append(
-                    (offset, received_at, app, msgspec.json.decode(skip, type=list[int]) if skip else [], body)
-                )
-                read += len(body)
-                if read > PORTION:
-                    break
-        if not portion:
-            return
+    # What a connection reads it may hold as a whole, so it is asked for no more than that.
+    while (end := event_log.end_of_piece(connection, after, last, rows=_ROWS, stored=PORTION)) is not None:
+        with closing(connection.execute(_QUERY, (after, end, since))) as rows:
+            portion: list[Batch] = [
+                (offset, received_at, app, msgspec.json.decode(skip, type=list[int]) if skip else [], body)
+                for offset, received_at, app, skip, body in rows
+            ]
+        after = end
         # Taken out one by one: a body that was used is given back.
         portion.reverse()
         while portion:

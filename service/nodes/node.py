@@ -20,7 +20,7 @@ from ..config_file import ConfigFileError, Loaded, load_config
 from ..intake import Intake
 from ..leaving import LOST
 from ..roles import Role
-from ..settings import Settings, SettingsError
+from ..settings import Settings, SettingsError, check_retention
 from ..storage.connecting import Connection
 from ..storage.database import leader, open_database
 from ..storage.errors import InUseError, LostError, StorageError, UnreachableError
@@ -209,7 +209,9 @@ class Node:
     def _loaded_now(self) -> Loaded:
         """Return the configuration as it is by now: it may have changed since the node began to stand by."""
         try:
-            return load_config(self.settings.config)
-        except ConfigFileError as fault:
+            loaded = load_config(self.settings.config)
+            check_retention(self.settings, loaded.config.retention)
+        except (ConfigFileError, SettingsError) as fault:
             _log.error("config.refused", error=f"{fault}: that of this node's start is in force")
             return self._loaded
+        return loaded

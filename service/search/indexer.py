@@ -82,6 +82,10 @@ class Indexer(Background):
             except Exception:  # noqa: BLE001 — the thread must go on: searches read what is not sorted
                 _log.exception("indexer.failed")
                 more = False
+                # A connection that has faulted may be good for nothing any more.
+                if connection is not None:
+                    connection.close()
+                connection = None
             spent += time.thread_time()
             self._ending.wait(spent * (1 / _SHARE - 1) if more else LOOK_S)
         if connection is not None:

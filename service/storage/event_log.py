@@ -33,7 +33,7 @@ _REMEMBER = """
 INSERT INTO idempotency (key, answer, at) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET answer = excluded.answer, at = excluded.at
 """
-_LAST = 2**63 - 1
+LAST = 2**63 - 1
 """No row is after it."""
 
 
@@ -157,18 +157,27 @@ def first(connection: Connection) -> LoggedBatch | None:
 
 def read(connection: Connection, after: int) -> Iterator[LoggedBatch]:
     """Yield the rows after an offset, in order."""
-    while (last := end_of_piece(connection, after, _LAST)) is not None:
+    while (last := end_of_piece(connection, after, LAST)) is not None:
         yield from _rows(connection, after, last)
         after = last
 
 
-def end_of_piece(connection: Connection, after: int, up_to: int) -> int | None:
-    """Return the last of some rows after an offset that may be held in memory together; None where there are none."""
+def end_of_piece(
+    connection: Connection, after: int, up_to: int, *, rows: int = PIECE, stored: int = PIECE_BYTES // _EXPANDS
+) -> int | None:
+    """Return the last of some rows after an offset that may be held in memory together; None where there are none.
+
+    Args:
+        connection: The database.
+        after: The row before them.
+        up_to: No row after it.
+        rows: So many at most.
+        stored: And so many bytes as they are stored, or one row more.
+    """
     last, size = None, 0
-    rows = connection.execute(_LENGTHS, (after, up_to, PIECE))
-    for offset, length in rows.fetchall():
+    for offset, length in connection.execute(_LENGTHS, (after, up_to, rows)).fetchall():
         size += length
-        if last is not None and size > PIECE_BYTES // _EXPANDS:
+        if last is not None and size > stored:
             break
         last = offset
     return last

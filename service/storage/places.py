@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
-from urllib.parse import urlsplit
 
 from .errors import StorageError
 
@@ -27,8 +26,11 @@ class PostgresUrl:
 
     def __str__(self) -> str:
         """Return what may be shown."""
-        parts = urlsplit(self.secret)
-        return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        head, slash, tail = self.secret.partition("://")[2].partition("/")
+        if "@" in tail:
+            # A / of a password's own looks like the end of the host.
+            return "postgresql://"
+        return f"postgresql://{head.rpartition('@')[2].partition('?')[0]}{slash}{tail.partition('?')[0]}"
 
 
 Place: TypeAlias = Path | PostgresUrl
@@ -64,6 +66,16 @@ def folder_of(place: Place) -> Path:
         remedy = "use PostgreSQL's own: `pg_dump` and `pg_restore`, or base backups and point-in-time recovery"
         raise StorageError(f"{place}: no folder: {remedy}")
     return place
+
+
+def check_size_limit(place: Place) -> None:
+    """Return if the size of a database can be limited by what is deleted.
+
+    Raises:
+        ValueError: A server's files keep their size, and it is not known how much of them is free.
+    """
+    if isinstance(place, PostgresUrl):
+        raise ValueError(f"{place}: PostgreSQL's files keep their size when rows are deleted: limit the age instead")
 
 
 def is_shared(place: Place) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import structlog
+from psycopg.conninfo import conninfo_to_dict
 
 from ..clock import now
 from .errors import InUseError, StorageError, UnreachableError
@@ -26,6 +27,8 @@ _CONNECT_S = 5
 
 # What is wrong with who asks, or with what is asked for, and no waiting mends: authorization, no such database.
 _REFUSALS = ("28", "3D")
+
+_REFUSED = ("authentication failed", "does not exist", "no password supplied", "no pg_hba.conf entry", "certificate")
 
 _log = structlog.get_logger(__name__)
 
@@ -117,7 +120,23 @@ def migrations() -> list[str]:
     return [found[name] for name in sorted(found)]
 
 
+def _check_url(url: PostgresUrl) -> None:
+    """Refuse what libpq does not read as it is meant: its complaints quote parts of it, such as of a password.
+
+    Raises:
+        StorageError: It is none.
+    """
+    try:
+        parts = conninfo_to_dict(url.secret)
+        if not any("@" in str(parts.get(name, "")) for name in ("host", "port", "dbname")):
+            return
+    except psycopg.Error:
+        pass
+    raise StorageError(f"{url}: not a URL of PostgreSQL's: write / @ : and % of a password as %2F %40 %3A and %25")
+
+
 def _connect(url: PostgresUrl, what: str) -> psycopg.Connection[Any]:
+    _check_url(url)
     try:
         raw: psycopg.Connection[Any] = psycopg.connect(
             url.secret,
@@ -162,7 +181,7 @@ _SESSION = {
 def _refused(fault: psycopg.Error) -> bool:
     """Return whether a connection was refused for good; at its beginning a fault has no code, but only words."""
     said = str(fault)
-    return "authentication failed" in said or "does not exist" in said or "no password supplied" in said
+    return any(words in said for words in _REFUSED)
 
 
 def _said(fault: psycopg.Error) -> str:

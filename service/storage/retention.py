@@ -54,11 +54,6 @@ def size(connection: Connection) -> Size:
     return Size(used=(pages - free) * bytes_, free=free * bytes_)
 
 
-def may_cut(connection: Connection) -> bool:
-    """Return whether what is deleted makes `size` smaller: a server's files keep their size until it vacuums."""
-    return connection.dialect is Dialect.SQLITE
-
-
 def settle(connection: Connection) -> None:
     """Copy what was moved into the file, between slices: else all of it is at once, later, while a batch waits."""
     if connection.dialect is Dialect.SQLITE:

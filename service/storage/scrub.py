@@ -78,19 +78,16 @@ def _log_rows(connection: Connection, found: Scrubbed) -> Iterator[None]:
 
 def _piece(connection: Connection, after: int, found: Scrubbed) -> int | None:
     """Look at some rows after an offset; return the last, None at the end."""
-    last, size = None, 0
-    rows = connection.execute(
-        "SELECT offset, body FROM event_log WHERE offset > ? ORDER BY offset LIMIT ?", (after, event_log.PIECE)
-    )
-    with contextlib.closing(rows):
+    end = event_log.end_of_piece(connection, after, event_log.LAST, stored=event_log.PIECE_BYTES)
+    if end is None:
+        return None
+    query = "SELECT offset, body FROM event_log WHERE offset > ? AND offset <= ? ORDER BY offset"
+    with contextlib.closing(connection.execute(query, (after, end))) as rows:
         for offset, stored in rows:
             if event_log.expanded(stored) is None and len(found.unreadable) < _MAX_SAID:
                 found.unreadable.append(offset)
             found.rows += 1
-            last, size = offset, size + len(stored)
-            if size > event_log.PIECE_BYTES:
-                break
-    return last
+    return end
 
 
 def _table(connection: Connection, name: str, found: Scrubbed) -> None:
