@@ -22,7 +22,7 @@ OLDEST = 14
 """The oldest version of the server: it ends a session that is silent too long."""
 
 _MIGRATING = 0x436C6178_6F6E0002
-_SILENT_S = 10
+_SILENT_S = 5
 _CONNECT_S = 5
 
 # What is wrong with who asks, or with what is asked for, and no waiting mends: authorization, no such database.

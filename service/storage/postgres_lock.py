@@ -15,13 +15,13 @@ from ..clock import monotonic
 KEY = 0x436C6178_6F6E0001
 """Claxon's, in each database."""
 
-EVERY_S = 1.0
+EVERY_S = 0.5
 """How often the session is used, to see that it is there."""
 
-SILENT_S = 10
+SILENT_S = 5
 """A session that is not used for so long is ended by the server: its node stands still, and another is elected."""
 
-PATIENCE_S = 8.0
+PATIENCE_S = 4.0
 """A node that has not heard of its session for so long does nothing more; before the server ends it."""
 
 
