@@ -101,11 +101,11 @@ def test_keys_are_made_where_the_elected_node_is(tmp_path: Path, postgres: Postg
     database = postgres.url(postgres.create_database())
     admin = {"CLAXON_ADMIN_KEY": "an-admin-key-of-the-tests"}
     alone = run_claxon("keys", "create", "before", "--scope", "admin", "--data", database)
-    assert (alone.returncode, alone.stderr) == (0, "")
+    assert alone.returncode == 0, alone.stderr
     with Node(tmp_path, database, config=config, environment=admin) as node:
         node.elect()
         beside = run_claxon("keys", "create", "beside", "--data", database, environment=admin)
-        assert (beside.returncode, beside.stderr) == (0, "")
+        assert beside.returncode == 0, beside.stderr
         listed = run_claxon("keys", "list", environment=admin | {"CLAXON_DATA": database}).stdout
         assert "before" in listed
         assert "beside" in listed

@@ -1,4 +1,4 @@
-"""The ledger: searched by what people ask for, and bounded."""
+"""The ledger in SQLite: no question looks at every row."""
 
 from __future__ import annotations
 
@@ -8,21 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from alerts.decisions import Decision, What
-from service.storage import ledger
 from service.storage.database import open_database
 from service.storage.ledger import Wanted
-
-NOON = 1_700_000_000.0
-
-RATE = {"alertname": "Rate", "severity": "page", "app": "x"}
-
-ROWS = [
-    Decision(at=NOON + 1, what=What.FIRED, subject="a" * 16, labels=RATE, rule="Rate/page"),
-    Decision(at=NOON + 2, what=What.LONE_429, labels={"app": "x", "environment": "prod"}, value={"n": 2}),
-    Decision(at=NOON + 3, what=What.LONE_429, labels={"app": "y", "environment": "prod"}),
-    Decision(at=NOON + 4, what=What.RESOLVED, subject="a" * 16, labels=RATE, rule="Rate/page"),
-]
 
 
 @pytest.fixture
@@ -30,30 +17,6 @@ def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     opened = open_database(tmp_path)
     yield opened
     opened.close()
-
-
-@pytest.mark.parametrize(
-    ("wanted", "found"),
-    [
-        (Wanted(), [3, 2, 1, 0]),
-        (Wanted(subject="a" * 16), [3, 0]),
-        (Wanted(subject=""), [2, 1]),
-        (Wanted(what="lone_429"), [2, 1]),
-        (Wanted(what="no such"), []),
-        (Wanted(app="x"), [3, 1, 0]),
-        (Wanted(app="x", environment="prod"), [1]),
-        (Wanted(rule="Rate/page"), [3, 0]),
-        (Wanted(since=NOON + 2, until=NOON + 4), [2, 1]),
-        (Wanted(app="x", since=NOON + 2), [3, 1]),
-    ],
-)
-def test_a_question_finds_its_rows_newest_first(
-    connection: sqlite3.Connection, wanted: Wanted, found: list[int]
-) -> None:
-    ledger.add(connection, ROWS)
-
-    assert ledger.find(connection, wanted, limit=10) == [ROWS[i] for i in found]
-    assert [row for row in reversed(ROWS) if wanted.takes(row)] == [ROWS[i] for i in found]
 
 
 @pytest.mark.parametrize(
@@ -75,37 +38,3 @@ def test_every_question_is_answered_by_an_index(connection: sqlite3.Connection, 
 
     assert "INDEX ledger_" in plan
     assert "TEMP B-TREE" not in plan
-
-
-@pytest.mark.parametrize(
-    ("bound", "value", "kept"),
-    [("MAX_ROWS", 2, 2), ("MAX_BYTES", 250, 2), ("MAX_BYTES", 0, 0), ("MAX_AGE_S", 7.5, 2), ("MAX_ROWS", 4, 4)],
-)
-def test_what_is_over_a_bound_goes_oldest_first(
-    connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch, bound: str, value: float, kept: int
-) -> None:
-    """Each row here has 70 to 130 bytes; the two newest together have under 250."""
-    ledger.add(connection, ROWS)
-    monkeypatch.setattr(ledger, bound, value)
-
-    gone = ledger.prune(connection, now=NOON + 10)
-
-    rows = ledger.find(connection, Wanted(), limit=10)
-    assert rows == list(reversed(ROWS))[:kept]
-    assert gone == len(ROWS) - kept
-
-
-def test_bytes_are_bounded_over_many_prunings(connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ledger, "MAX_BYTES", 3000)
-    for i in range(50):
-        ledger.add(connection, [Decision(at=NOON + i, what=What.LATE, note="x" * (i * 7 % 90))] * 3)
-        ledger.prune(connection, now=NOON + i)
-
-    held, newest = connection.execute("SELECT sum(length(row)), max(at) FROM ledger").fetchone()
-
-    assert 2800 <= held <= 3000
-    assert newest == NOON + 49
-
-
-def test_an_empty_ledger_is_pruned_without_a_fault(connection: sqlite3.Connection) -> None:
-    assert ledger.prune(connection, now=NOON) == 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -16,25 +15,11 @@ from service.storage.places import Place, PostgresUrl
 from tests.support.postgres import Postgres, start_postgres
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
+@pytest.fixture
+def own_server() -> Iterator[Postgres]:
+    """One that the test may end."""
     with start_postgres() as server:
         yield server
-
-
-@pytest.fixture(params=["sqlite", "postgres"])
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    if request.param == "sqlite":
-        return tmp_path
-    server: Postgres = request.getfixturevalue("server")
-    return PostgresUrl(server.url(server.create_database()))
-
-
-@pytest.fixture
-def writer(place: Place) -> Iterator[Connection]:
-    connection = open_database(place)
-    yield connection
-    connection.close()
 
 
 def append(connection: Connection, app: str = "shop") -> int:
@@ -94,6 +79,7 @@ def test_a_reader_cannot_write(writer: Connection, place: Place) -> None:
     reader.close()
 
 
+@pytest.mark.peer("postgres")
 def test_who_is_not_elected_any_more_writes_nothing(server: Postgres) -> None:
     name = server.create_database()
     url = PostgresUrl(server.url(name))
@@ -113,22 +99,17 @@ def test_who_is_not_elected_any_more_writes_nothing(server: Postgres) -> None:
     assert (found.node, found.generation) == ("new:1", 2)
 
 
-def test_a_server_that_was_killed_is_a_lost_connection(server: Postgres) -> None:
-    url = PostgresUrl(server.url(server.create_database()))
+@pytest.mark.peer("postgres")
+def test_a_server_that_was_killed_is_a_lost_connection(own_server: Postgres) -> None:
+    url = PostgresUrl(own_server.url(own_server.create_database()))
     before = open_database(url)
     with Transaction(before):
         append(before)
-    server.kill9()
-    server.start()
+    own_server.kill9()
+    own_server.start()
     with pytest.raises(ConnectionLostError), Transaction(before):
         append(before)
     before.close()
     after = open_database(url)
     assert [row.offset for row in event_log.read(after, -1)] == [1]
     after.close()
-
-
-def test_a_url_is_shown_without_its_secrets() -> None:
-    url = PostgresUrl("postgresql://me:hush@db:5432/claxon?password=hush")
-    assert str(url) == "postgresql://db:5432/claxon"
-    assert "hush" not in repr(url)
