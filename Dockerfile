@@ -44,7 +44,9 @@ LABEL org.opencontainers.image.title="Claxon" \
       org.opencontainers.image.revision="${REVISION}"
 
 # The byte code was compiled when the wheels were installed; nothing is written beside it at run time.
+# Where the data is may be said anew: -e CLAXON_DATA=postgresql://...
 ENV PATH=/opt/claxon/bin:$PATH \
+    CLAXON_DATA=/data \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 
@@ -68,4 +70,4 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["python", "-c", "import http.client as h, os, ssl, sys; at = ('127.0.0.1', 5290); c = h.HTTPSConnection(*at, timeout=2, context=ssl._create_unverified_context()) if os.environ.get('CLAXON_TLS_CERT') else h.HTTPConnection(*at, timeout=2); c.request('GET', '/-/healthy'); sys.exit(c.getresponse().status != 200)"]
 
 ENTRYPOINT ["claxon"]
-CMD ["serve", "--listen", "0.0.0.0:5290", "--data", "/data"]
+CMD ["serve", "--listen", "0.0.0.0:5290"]
