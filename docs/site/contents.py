@@ -20,6 +20,7 @@ CHAPTERS: dict[str, dict[str, list[str]]] = {
         ],
         "How it works": [
             "docs/architecture",
+            "docs/scaling",
             "docs/alerting",
             "docs/noise",
             "docs/performance",
