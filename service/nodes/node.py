@@ -18,7 +18,7 @@ from alerts.config import KeyConfig
 from ..app import Service
 from ..config_file import ConfigFileError, Loaded, load_config
 from ..intake import Intake
-from ..leaving import LOST
+from ..leaving import LOOK_S, LOST
 from ..roles import Role
 from ..settings import Settings, SettingsError, check_retention
 from ..storage.connecting import Connection
@@ -33,6 +33,9 @@ from .switch import Switch
 
 EVERY_S = 1.0
 """How often a node stands for election."""
+
+STOP_S = 10.0
+"""So long a node that is not elected waits, when it is told to end, for what it has asked of the database."""
 
 NOT_STARTED = 2
 """The exit status of a node that was elected and may not be, or cannot."""
@@ -127,8 +130,16 @@ class Node:
 
     async def _stop(self) -> None:
         self._ending.set()
-        if self._life is not None:
-            await asyncio.gather(self._life, return_exceptions=True)
+        life, waited_s = self._life, 0.0
+        # A server that says nothing must not keep a process that was told to end.
+        while life is not None and not life.done():
+            await asyncio.wait({life}, timeout=LOOK_S)
+            waited_s += LOOK_S
+            if self.service is not None:
+                self.service.leaving.look()
+            elif waited_s > STOP_S:
+                _log.error("node.not_stopped", error="the database says nothing: it is not waited for")
+                self.leave(LOST)
 
     async def _live(self) -> None:
         try:

@@ -128,6 +128,37 @@ def test_a_node_that_stood_still_ends_and_sends_nothing_of_what_another_one_send
         assert second.is_elected
 
 
+@pytest.mark.parametrize("elected", [True, False], ids=["the elected node", "one that stands by"])
+def test_a_node_that_is_told_to_end_does_so_though_its_server_says_nothing(
+    tmp_path: Path, server: Postgres, config: str, elected: bool
+) -> None:
+    database = server.url(server.create_database())
+    first, second = (Node(tmp_path, database, config=config) for _ in range(2))
+    with first, second:
+        first.elect()
+        assert until(lambda: second.roles == dict.fromkeys(ROLES, "standby"), 10)
+        server.pause()
+        try:
+            node = first if elected else second
+            node.signal(signal.SIGTERM)
+            node.ended(within=30)
+        finally:
+            server.cont()
+
+
+def test_a_server_that_says_nothing_ends_the_elected_node_though_nobody_writes(
+    tmp_path: Path, server: Postgres, config: str
+) -> None:
+    with Node(tmp_path, server.url(server.create_database()), config=config) as node:
+        node.elect()
+        server.pause()
+        try:
+            assert node.ended(within=20) == 75
+        finally:
+            server.cont()
+        assert "silent" in node.log
+
+
 def test_a_server_that_restarts_ends_the_elected_node_and_the_one_after_it_knows_all(
     tmp_path: Path, server: Postgres, config: str
 ) -> None:
