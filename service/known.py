@@ -8,7 +8,12 @@ only asked for, `Noted` only noted. `service/storage/claims.py` does both.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
 from claxon.event import Event
+
+_KINDS = msgspec.json.Decoder(dict[int, list[tuple[str, str]]])
 
 
 class Asked(str):
@@ -58,3 +63,28 @@ def of_event(event: Event) -> tuple[str, ...]:
     place = event.trace_id, event.span_id, event.model
     names = (Asked(span_taken(*place)), Noted(span_inside(*place)))
     return (*names, request(event.request_id)) if event.request_id is not None else names
+
+
+def to_text(claims: Mapping[int, tuple[str, ...]]) -> str:
+    """Return names by place as text; "" where there are none."""
+    if not claims:
+        return ""
+    kinds = {Asked: "asked", Noted: "noted"}
+    whole = {i: [(kinds.get(name.__class__, ""), str(name)) for name in names] for i, names in claims.items()}
+    return msgspec.json.encode(whole).decode()
+
+
+def from_text(text: str) -> dict[int, tuple[str, ...]]:
+    """Return names by place from their text.
+
+    Raises:
+        ValueError: It is none of ours.
+    """
+    if not text:
+        return {}
+    kinds = {"": str, "asked": Asked, "noted": Noted}
+    try:
+        found = _KINDS.decode(text)
+        return {i: tuple(kinds[kind](name) for kind, name in names) for i, names in found.items()}
+    except KeyError as fault:
+        raise ValueError(f"claims: {fault}: no kind of name: a newer Claxon wrote it") from fault

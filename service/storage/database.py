@@ -28,6 +28,7 @@ __all__ = [
     "lock_folder",
     "mark",
     "migrations",
+    "open_beside",
     "open_database",
     "open_file",
     "open_or_set_aside",
@@ -174,6 +175,18 @@ def leader(place: Place) -> Leader | None:
         found: Leader | None = _postgres(place).leader(place)
         return found
     return None
+
+
+def open_beside(place: Place) -> Connection:
+    """Open to write what any node may write, beside the one that is elected.
+
+    Raises:
+        StorageError: It is one node's alone; or it cannot be reached, takes no writes, or is of another schema.
+    """
+    if isinstance(place, PostgresUrl):
+        connection: Connection = _postgres(place).open_beside(place)
+        return connection
+    raise StorageError(f"{place}: a folder is one node's alone: name a PostgreSQL by --data")
 
 
 def exists(place: Place) -> bool:

@@ -95,6 +95,26 @@ def open_reader(url: PostgresUrl) -> PostgresConnection:
     return PostgresConnection(raw)
 
 
+def open_beside(url: PostgresUrl) -> PostgresConnection:
+    """Open to write what any node may write, beside the one that is elected.
+
+    Raises:
+        UnreachableError: The server cannot be reached, or is none that takes writes.
+        StorageError: It refuses us, or the database is of another schema.
+    """
+    raw = _connect(url, "claxon node")
+    try:
+        _check_server(raw, url)
+        _check_version(_version(raw), url, may=False)
+    except psycopg.Error as fault:
+        raw.close()
+        raise UnreachableError(f"{url}: {_said(fault)}") from fault
+    except BaseException:
+        raw.close()
+        raise
+    return PostgresConnection(raw)
+
+
 def leader(url: PostgresUrl) -> Leader | None:
     """Return who was elected last; None where nobody ever was.
 
