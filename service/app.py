@@ -74,6 +74,7 @@ from .watch.senses import Senses
 from .watch.tally import WatchTally
 from .watch.troubles import PATIENCE
 from .watch.watch import Watch
+from .work import Taker
 
 TICK_S = 0.5
 PRUNE_S = 3600.0
@@ -141,6 +142,8 @@ class Service:
         # Of one of several nodes: of each role whether it can work, given why no event can be taken.
         self.by_role: Callable[[str], dict[str, str]] | None = None
         self.leaving = Leaving(self.core, settings.data)
+        # What comes in by this node's own doors.
+        self.taker: Taker = self.core
         fallback = loaded.config.fallback_receiver
         self.deliverer = Deliverer(self.core, loaded.receivers, clock=self.clock, fallback=fallback)
         self.dispatch = Dispatch(self.core, clock=self.clock, make_id=lambda: str(uuid.uuid4()))

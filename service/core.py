@@ -52,6 +52,9 @@ _log = structlog.get_logger(__name__)
 class Core:
     """Owns the database, the engine and the notifier."""
 
+    # Who cannot be answered is told so by the future.
+    refusal = ""
+
     def __init__(
         self,
         connection: Connection,
@@ -145,6 +148,14 @@ class Core:
         self._bytes_given += len(work.batch.body)
         self._queue.put(work)
         return work.done
+
+    async def spans_come(self, now: float) -> None:
+        """Note that spans come, before they are taken; for the event loop.
+
+        Raises:
+            DatabaseError: It cannot be written.
+        """
+        await self.overlap.spans_come(self, now)
 
     def submit(self, function: Callable[[], T]) -> Future[T]:
         """Run a function in the core's thread, between batches."""

@@ -10,25 +10,18 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-import msgspec
-import structlog
 from claxon.event import Event
 
-from .decoding import BadBody, Batch, decode, decode_fast
+from .decoding import Batch
 from .doubt import Doubt
 from .overlap import Overlap
-from .storage import claims, event_log, failures
+from .storage import claims, event_log, failures, inbox
 from .storage.connecting import Connection
 from .storage.database import Transaction
 from .storage.errors import DatabaseError
 from .storage.event_log import LoggedBatch
-from .work import Ingest, NoneGood, NotPlain, Posted, Taken, Tally
-
-_SLOW = 16 * 1024
-"""Bytes up to which a body whose events are not all as they should be is looked through in the core."""
-
-_ENCODER = msgspec.json.Encoder()
-_log = structlog.get_logger(__name__)
+from .unpacking import Unpacked, unpack
+from .work import Ingest, Taken, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +37,6 @@ class Row:
     offset: int
     events: list[Event]
     now: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Decoded:
-    work: Ingest
-    batch: Batch
-    stored: bytes
 
 
 class LogWriter:
@@ -107,7 +93,7 @@ class LogWriter:
             also: Called inside the transaction, at its end.
             meanwhile: Called while the disk works. It may use the connection after `settle`.
         """
-        group = [decoded for work in works if (decoded := _decode(work)) is not None]
+        group = [decoded for work in works if (decoded := unpack(work)) is not None]
         if not group and also is None:
             if meanwhile is not None:
                 meanwhile()
@@ -119,6 +105,8 @@ class LogWriter:
             self._doubt.check()
             transaction.begin()
             try:
+                if waited := [row for decoded in group if (row := decoded.work.inbox_row) is not None]:
+                    inbox.take(self._connection, waited)
                 taken += [self._log(decoded, now, rows) for decoded in group]
                 if also is not None:
                     also()
@@ -136,7 +124,7 @@ class LogWriter:
         return rows if self._commit_while(meanwhile, transaction, group, taken) else None
 
     def _commit_while(
-        self, meanwhile: Callable[[], None], transaction: Transaction, group: list[_Decoded], taken: list[Taken]
+        self, meanwhile: Callable[[], None], transaction: Transaction, group: list[Unpacked], taken: list[Taken]
     ) -> bool:
         def commit() -> bool:
             try:
@@ -155,7 +143,7 @@ class LogWriter:
             self._committing = None
         return written
 
-    def _answer(self, group: list[_Decoded], taken: list[Taken]) -> None:
+    def _answer(self, group: list[Unpacked], taken: list[Taken]) -> None:
         self._tally.took()
         for decoded, answer in zip(group, taken, strict=True):
             done = decoded.work.done
@@ -163,7 +151,7 @@ class LogWriter:
             if done.set_running_or_notify_cancel():
                 done.set_result(answer)
 
-    def _refuse(self, group: list[_Decoded], fault: DatabaseError) -> None:
+    def _refuse(self, group: list[Unpacked], fault: DatabaseError) -> None:
         self._tally.refuse(len(group), str(fault), self._steady())
         self._doubt(fault)
         for decoded in group:
@@ -173,13 +161,11 @@ class LogWriter:
 
     # ── one batch ─────────────────────────────────────────────────────────────
 
-    def _log(self, decoded: _Decoded, now: float, rows: list[Row]) -> Taken:
+    def _log(self, decoded: Unpacked, now: float, rows: list[Row]) -> Taken:
         connection, work, batch = self._connection, decoded.work, decoded.batch
-        # Without the events: they are let go where they were made, not by whoever reads the answer.
-        told = msgspec.structs.replace(batch, events=[], body=b"", stored=b"")
         if work.key is not None and (known := event_log.seen_answer(connection, work.key)) is not None:
-            return Taken(known, told)
-        answer = _ENCODER.encode({"accepted": len(batch.events), "rejected": batch.refusals}).decode()
+            return decoded.taken(known)
+        answer = decoded.answer
         if work.key is not None:
             event_log.remember_answer(connection, work.key, answer, now)
         events, skip = self._new_events(batch, now)
@@ -195,7 +181,7 @@ class LogWriter:
         tally.events += len(events)
         tally.duplicates += len(skip)
         tally.client_dropped += work.client_dropped
-        return Taken(answer, told)
+        return decoded.taken(answer)
 
     def _note_failures(self, offset: int, batch: Batch, skip: list[int]) -> None:
         events, left_out = batch.events, set(skip)
@@ -217,31 +203,3 @@ class LogWriter:
             return events, skip
         left_out = set(skip)
         return [event for i, event in enumerate(events) if i not in left_out], skip
-
-
-def _decode(work: Ingest) -> _Decoded | None:
-    """Return what a sender sent, decoded; None if nothing of it is to be logged, and the sender knows."""
-    posted = work.batch
-    if isinstance(posted, Batch):
-        return _Decoded(work, posted, posted.stored or event_log.compress(posted.body))
-    try:
-        batch = _batch_of(posted, work)
-    except Exception as fault:  # noqa: BLE001 — a body that we stumble over is its sender's, and must not end the core
-        if not isinstance(fault, BadBody | NoneGood | NotPlain):
-            _log.exception("batch.faulted")
-        if work.done.set_running_or_notify_cancel():
-            work.done.set_exception(fault)
-        return None
-    return _Decoded(work, batch, posted.stored if batch.body is posted.body else event_log.compress(batch.body))
-
-
-def _batch_of(posted: Posted, work: Ingest) -> Batch:
-    batch = decode_fast(posted.body, work.received_at, work.app)
-    if batch is not None:
-        return batch
-    if len(posted.body) > _SLOW:
-        raise NotPlain
-    batch = decode(posted.body, ndjson=posted.ndjson, received_at=work.received_at, app=work.app)
-    if batch.refusals and not batch.events:
-        raise NoneGood(batch)
-    return batch

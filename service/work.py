@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from .decoding import Batch
 
@@ -26,7 +27,7 @@ class NoneGood(ValueError):
 
 
 class NotPlain(ValueError):
-    """A body whose events are not all as they should be, and that is too long to be looked through in the core."""
+    """A body whose events are not all as they should be, and that is too long to be looked through at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ class Ingest:
         app: The app of events that name none.
         key: Makes a re-post harmless; None where the sender gave none.
         client_dropped: Events that the sender says it gave up before this batch.
+        spans: Whether it came by a door by which spans come.
+        inbox_row: Where it waited for the log, and waits no longer once it is there; None: it was posted here.
         done: What became of it, once that is durable; or BadBody, NoneGood, NotPlain, or DatabaseError.
     """
 
@@ -75,7 +78,35 @@ class Ingest:
     app: str
     key: str | None
     client_dropped: int = 0
+    spans: bool = False
+    inbox_row: int | None = None
     done: Future[Taken] = field(default_factory=Future)
+
+
+class Taker(Protocol):
+    """Who takes batches: the core, or what writes them down for it."""
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be taken for a while, *where: value: remedy*; "" if it can."""
+
+    @property
+    def waiting(self) -> int:
+        """How much is queued."""
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much of events is queued, in bytes."""
+
+    def ingest(self, work: Ingest) -> Future[Taken]:
+        """Have a batch written down; the future says what became of it once it is durable."""
+
+    async def spans_come(self, now: float) -> None:
+        """Note that spans come, before they are taken.
+
+        Raises:
+            DatabaseError: It cannot be written.
+        """
 
 
 @dataclass(slots=True)

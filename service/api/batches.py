@@ -22,7 +22,7 @@ from .problems import Problem
 from .taking import Told, app_of, none_good, submit
 
 if TYPE_CHECKING:
-    from ..app import Service
+    from .doors import Doors
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ async def take_body(request: Request, *, key: KeyConfig | None, received_at: flo
     Raises:
         Problem: Nothing of it was taken.
     """
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     headers = request.headers
     told = Told(idempotency=headers.get("idempotency-key"), client_dropped=_client_dropped(request))
     body = await receive_body(request, key=key)
@@ -98,7 +98,7 @@ async def read_body_as(request: Request, body: bytes, read: Callable[[], T], *, 
     Raises:
         Problem: 400, 413, 415: nothing of it can be read; it is counted and kept.
     """
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     # A small body may hold a large one.
     apart = len(body) > _SMALL or "content-encoding" in request.headers
     try:
@@ -108,7 +108,7 @@ async def read_body_as(request: Request, body: bytes, read: Callable[[], T], *, 
         raise Problem(_status(fault), str(fault)) from fault
 
 
-async def _read(service: Service, request: Request, body: bytes, received_at: float, app: str) -> Posted | Batch:
+async def _read(service: Doors, request: Request, body: bytes, received_at: float, app: str) -> Posted | Batch:
     """Return the text of a body, for the core to decode, or what it holds where that may take long."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in JSON_TYPES:
@@ -129,7 +129,7 @@ async def _read(service: Service, request: Request, body: bytes, received_at: fl
     return Posted(text.strip(), event_log.stored_from(body, text), ndjson)
 
 
-async def _decode_apart(service: Service, posted: Posted | Batch, received_at: float, app: str) -> Batch:
+async def _decode_apart(service: Doors, posted: Posted | Batch, received_at: float, app: str) -> Batch:
     ndjson = isinstance(posted, Posted) and posted.ndjson
     return await service.bodies.apart(
         lambda: _stored(decode(posted.body, ndjson=ndjson, received_at=received_at, app=app))
@@ -152,7 +152,7 @@ def _status(fault: BadBody) -> int:
 
 def note_batch(request: Request, batch: Batch, *, key: KeyConfig | None) -> None:
     """Count a body that could be read, and keep what was refused of it. Every way in calls this, or `take_body`."""
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     service.intake.took(batch)
     if batch.rejects:
         service.intake.unkept += sum(batch.reasons.values()) - len(batch.rejects)
@@ -161,7 +161,7 @@ def note_batch(request: Request, batch: Batch, *, key: KeyConfig | None) -> None
 
 def note_body(request: Request, fault: BadBody, *, key: KeyConfig | None, size: int | None) -> None:
     """Count and keep a body of which nothing could be read. Every way in calls this."""
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     service.intake.refused(fault.reason)
     service.intake.unkept += service.rejects.note([reject_of_body(fault, size=size)], **_sender(request, key))
 

@@ -16,7 +16,7 @@ from .problems import Problem, problem_response
 from .taking import NOT_TAKEN, refuse_when_busy
 
 if TYPE_CHECKING:
-    from ..app import Service
+    from .doors import Doors
 
 PATH = "/v1/events"
 
@@ -41,7 +41,7 @@ OPERATION: dict[str, Any] = {
 """What the OpenAPI document says of the route."""
 
 
-def install_events(app: FastAPI, service: Service) -> None:
+def install_events(app: FastAPI, service: Doors) -> None:
     """Add the route to an application."""
     # First: it is asked for a thousand times more often than the others.
     app.router.routes.insert(0, Route(PATH, PostEvents(service), methods=["POST"]))
@@ -50,7 +50,7 @@ def install_events(app: FastAPI, service: Service) -> None:
 class PostEvents:
     """The route, as an ASGI application."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: Doors) -> None:
         self._service = service
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -20,7 +20,7 @@ from .problems import refuses
 from .taking import NOT_TAKEN, app_of, none_good, refuse_when_busy, take
 
 if TYPE_CHECKING:
-    from ..app import Service
+    from .doors import Doors
 
 router = APIRouter(tags=["Loki"])
 
@@ -37,7 +37,7 @@ _CONTENT = {"requestBody": {"required": True, "content": {"application/json": {}
 )
 async def push(request: Request, key: Annotated[KeyConfig | None, Depends(_ingest_key)]) -> Response:
     """Answer 204 once the events are durable; lines that are none are left out."""
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     received_at: float = service.clock()
     refuse_when_busy(service)
     body = await receive_body(request, key=key)

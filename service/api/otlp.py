@@ -19,10 +19,10 @@ from ..storage.errors import DatabaseError
 from .auth import admitted
 from .batches import note_batch, read_body_as, receive_body
 from .problems import Problem, refuses
-from .taking import NOT_TAKEN, app_of, refuse_when_busy, take
+from .taking import NOT_TAKEN, Told, app_of, refuse_when_busy, take
 
 if TYPE_CHECKING:
-    from ..app import Service
+    from .doors import Doors
 
 _JSON_TYPES = (JSON,)
 _PROTOBUF_TYPES = (PROTOBUF, "application/protobuf", "application/vnd.google.protobuf")
@@ -82,7 +82,7 @@ def _refused(problem: Problem, *, json: bool) -> Response:
 
 
 async def _take(request: Request, read: Callable[[bytes, float, str], Taken]) -> Taken:
-    service: Service = request.app.state.service
+    service: Doors = request.app.state.service
     key = admitted(request, "ingest")
     received_at: float = service.clock()
     refuse_when_busy(service)
@@ -93,13 +93,13 @@ async def _take(request: Request, read: Callable[[bytes, float, str], Taken]) ->
     service.intake.saw(not_ours=taken.not_ours, twins=taken.twins)
     if taken.batch.events:
         await _spans_come(service, received_at)
-        await take(service, taken.batch, key=key, received_at=received_at)
+        await take(service, taken.batch, Told(spans=True), key=key, received_at=received_at)
     return taken
 
 
-async def _spans_come(service: Service, now: float) -> None:
+async def _spans_come(service: Doors, now: float) -> None:
     try:
-        await service.core.overlap.spans_come(service.core, now)
+        await service.taker.spans_come(now)
     except DatabaseError as fault:
         raise Problem(
             503, f"log: cannot be written: {fault}: send again later", headers={"Retry-After": "5"}

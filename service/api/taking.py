@@ -22,7 +22,7 @@ from .auth import wait
 from .problems import Problem
 
 if TYPE_CHECKING:
-    from ..app import Service
+    from .doors import Doors
 
 MAX_WAITING = 512
 """Batches in the queue; each waits at most for a few commits."""
@@ -54,15 +54,17 @@ def app_of(key: KeyConfig | None) -> str:
     return key.app if key is not None and key.app else DEFAULT_APP
 
 
-def refuse_when_busy(service: Service) -> None:
-    """Refuse a request while more is queued than can be written soon, before its body is read.
+def refuse_when_busy(service: Doors) -> None:
+    """Refuse a request while nothing can be written, or more is queued than can be soon, before its body is read.
 
     Raises:
         Problem: 503.
     """
-    core = service.core
+    taker = service.taker
+    if refusal := taker.refusal:
+        raise Problem(503, refusal, headers={"Retry-After": "5"})
     held = service.bodies.held
-    if core.waiting > MAX_WAITING or core.waiting_bytes > MAX_WAITING_BYTES or held > MAX_WAITING_HELD:
+    if taker.waiting > MAX_WAITING or taker.waiting_bytes > MAX_WAITING_BYTES or held > MAX_WAITING_HELD:
         raise Problem(503, "queue: full: send again after a second", headers={"Retry-After": "1"})
 
 
@@ -72,18 +74,18 @@ class Told(NamedTuple):
     Attributes:
         idempotency: Makes a re-post harmless: it gets the first answer.
         client_dropped: Events that it gave up before.
+        spans: Whether it came by a door by which spans come.
     """
 
     idempotency: str | None = None
     client_dropped: int = 0
+    spans: bool = False
 
 
 NOTHING = Told()
 
 
-async def take(
-    service: Service, batch: Batch, told: Told = NOTHING, *, key: KeyConfig | None, received_at: float
-) -> str:
+async def take(service: Doors, batch: Batch, told: Told = NOTHING, *, key: KeyConfig | None, received_at: float) -> str:
     """Return the answer, JSON of `accepted` and `rejected`, once the good events are durable.
 
     Args:
@@ -105,7 +107,7 @@ async def take(
 
 
 async def submit(
-    service: Service, batch: Batch | Posted, told: Told, *, key: KeyConfig | None, received_at: float
+    service: Doors, batch: Batch | Posted, told: Told, *, key: KeyConfig | None, received_at: float
 ) -> Taken:
     """Return what became of a batch, or of a body that the core decodes, once the good events are durable.
 
@@ -124,9 +126,10 @@ async def submit(
         app=app_of(key),
         key=f"{name}\0{told.idempotency[:MAX_IDEMPOTENCY]}" if told.idempotency else None,
         client_dropped=told.client_dropped,
+        spans=told.spans,
     )
     try:
-        return await asyncio.wrap_future(service.core.ingest(work))
+        return await asyncio.wrap_future(service.taker.ingest(work))
     except DatabaseError as fault:
         raise _storage_problem(fault) from fault
 
@@ -138,7 +141,7 @@ def none_good(batch: Batch, status: int) -> Problem:
     )
 
 
-def _kept_within_limits(service: Service, batch: Batch | Posted, key: KeyConfig, at: float) -> Batch:
+def _kept_within_limits(service: Doors, batch: Batch | Posted, key: KeyConfig, at: float) -> Batch:
     """Return what a key may post of a batch."""
     if isinstance(batch, Posted):
         batch = decode(batch.body, ndjson=batch.ndjson, received_at=at, app=app_of(key))
