@@ -42,6 +42,7 @@ from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .live import Live
 from .metrics import Metrics
 from .metrics.push import Push
+from .nodes.follower import Follower
 from .pagerduty_sync import PagerDutySync
 from .readers import Readers
 from .reject_log import RejectLog
@@ -58,6 +59,7 @@ from .storage import sessions as session_rows
 from .storage.connecting import Connection
 from .storage.database import open_or_set_aside, open_reader
 from .storage.errors import DatabaseError
+from .storage.places import is_shared
 from .storage.remembered import own_secret
 from .storage.wal import WalWatch
 from .tls import Certificate
@@ -198,6 +200,8 @@ class Service:
         self.metrics = Metrics(
             self.core, self.deliverer, self.intake, self.scheduler, self.configuration, self.watch_tally, self.keys
         )
+        # What other nodes took: there are some where the database may be shared.
+        self.follower = self._make_follower() if is_shared(settings.data) else None
         self.push = self._make_push()
 
     def _open(self) -> Connection:
@@ -207,6 +211,17 @@ class Service:
                 "database.set_aside", file=str(kept), error="it was corrupt: a new one begins, and knows nothing"
             )
         return connection
+
+    def _make_follower(self) -> Follower:
+        follower = Follower(
+            self.core,
+            lambda: open_reader(self.settings.data),
+            rejects=self.rejects,
+            intake=self.intake,
+            clock=self.clock,
+        )
+        self.metrics.inbox = lambda: follower.tally.sample(self.clock())
+        return follower
 
     def _make_push(self) -> Push | None:
         if self.settings.push is None:
@@ -304,6 +319,8 @@ class Service:
         self.scheduler.every(LOOK_S, "database", self.leaving.look)
         self.scheduler.start()
         self.scrubber.start()
+        if self.follower is not None:
+            self.follower.start(asyncio.get_running_loop())
         if self.push is not None:
             self.push.start()
         self.watch = self._start_to_watch()
@@ -319,6 +336,8 @@ class Service:
     async def stop(self) -> None:
         """Stop in order: no more timers, no more sends, the queue written, the state kept."""
         self.trials.stop()
+        if self.follower is not None:
+            await asyncio.to_thread(self.follower.stop)
         if self.watch is not None:
             await asyncio.to_thread(self.watch.stop)
         await asyncio.to_thread(self.scrubber.stop)
@@ -350,5 +369,6 @@ class Service:
             "core": self.core.alive,
             "database": not self.core.doubt.why,
             "delivery": self.deliverer.alive,
+            "inbox": self.follower is None or self.follower.alive,
         }
         return [name for name, alive in parts.items() if not alive]

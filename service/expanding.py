@@ -42,6 +42,7 @@ class Reason(StrEnum):
     BAD_ENCODING = "bad_encoding"
     BAD_TYPE = "bad_type"
     EMPTY = "empty"
+    UNREADABLE = "unreadable"
 
 
 class BadBody(ValueError):

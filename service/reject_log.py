@@ -37,7 +37,7 @@ class RejectLog:
         taken = self._waiting.take()
         try:
             with Transaction(self._core.connection):
-                rows.add(self._core.connection, map(_row, taken), now=self._clock())
+                rows.add(self._core.connection, map(row_of, taken), now=self._clock())
         except DatabaseError as fault:
             self._intake.unkept += len(taken)
             _log.warning("rejects.unwritten", count=len(taken), error=str(fault))
@@ -50,7 +50,8 @@ class RejectLog:
         return b'{"rejects":[' + ",".join(_numbered(number, row) for number, row in found).encode() + b"]}"
 
 
-def _row(reject: Reject) -> tuple[float, str, str]:
+def row_of(reject: Reject) -> tuple[float, str, str]:
+    """Return a reject as it is kept: at, app, JSON."""
     return reject.at, reject.app, _ENCODER.encode(reject).decode()
 
 

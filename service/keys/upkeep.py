@@ -21,7 +21,8 @@ KEEP_AUDIT_S = 365 * 86_400.0
 def note_uses(connection: Connection, keys: Keys) -> None:
     """Write when keys were used last; nothing where none was since."""
     known = rows.uses(connection)
-    newer = {digest: at for digest, at in keys.uses().items() if at > known.get(digest, 0.0)}
+    # In an order that all nodes have: two of them may write the same keys.
+    newer = {digest: at for digest, at in sorted(keys.uses().items()) if at > known.get(digest, 0.0)}
     if newer:
         with Transaction(connection):
             rows.note_uses(connection, newer)

@@ -12,6 +12,7 @@ form of `otlp_form.py`. `reference.py` writes docs/reference/metrics.md.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from ..core import Core
 from ..delivery import Deliverer
@@ -21,6 +22,7 @@ from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
 from ..watch.tally import WatchTally
 from .exposition import render
+from .inbox import InboxSample
 from .sample import Sample, take, with_the_rest
 
 __all__ = ["Metrics"]
@@ -43,6 +45,8 @@ class Metrics:
         self._configuration = configuration
         self._watch = watch or WatchTally()
         self._keys = keys or Keys()
+        # Where several nodes share the database: what waits in the inbox.
+        self.inbox: Callable[[], InboxSample] | None = None
         self._took_s: float | None = None
         self.pushed = {"sent": 0, "failed": 0}
 
@@ -60,7 +64,8 @@ class Metrics:
 
     def whole(self, sample: Sample) -> Sample:
         """Return a sample with all that need not be worked out in the core's thread; takes as long as a scrape."""
-        return dataclasses.replace(with_the_rest(sample), scrape_s=self._took_s, pushed=dict(self.pushed))
+        inbox = self.inbox() if self.inbox is not None else None
+        return dataclasses.replace(with_the_rest(sample), scrape_s=self._took_s, pushed=dict(self.pushed), inbox=inbox)
 
     def took(self, seconds: float) -> None:
         """Take how long a scrape took from its request to its answer; the next one tells."""

@@ -10,9 +10,26 @@ from __future__ import annotations
 from .calls import CALLS
 from .door import INGEST, KEYS
 from .engine_room import CORE
+from .inbox import INBOX
 from .measured import MEASURED
 from .standing import ALERTS, BUDGETS
 from .telling import DELIVERY, PEOPLE, WATCH
 
 CHAPTERS = (CALLS, MEASURED, ALERTS, BUDGETS, INGEST, CORE, DELIVERY, PEOPLE, KEYS, WATCH)
 METRICS = tuple(metric for chapter in CHAPTERS for metric in chapter.metrics)
+
+AT_A_DOOR = tuple(
+    metric
+    for metric in (*INGEST.metrics, *KEYS.metrics)
+    if metric.name
+    not in {
+        "claxon_ingest_batches_total",
+        "claxon_ingest_events_total",
+        "claxon_ingest_duplicates_total",
+        "claxon_client_dropped_events_total",
+    }
+)
+"""Those that a door counts, whoever evaluates what comes in."""
+
+OF_NODES = INBOX.metrics
+"""Those that there are beside the others where several nodes share a database."""

@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from ..clock import monotonic
 from . import protobuf, text
-from .catalog import METRICS
+from .catalog import METRICS, OF_NODES
 from .metric import Metric, Row
 from .sample import Sample
 
@@ -70,9 +70,9 @@ def _format(kind: str, named: dict[str, str]) -> Format | None:
     return None
 
 
-def families(sample: Sample) -> Iterator[Family]:
+def families(sample: Sample, metrics: Iterable[Metric] = (*METRICS, *OF_NODES)) -> Iterator[Family]:
     """Return every metric with its rows: those of the catalog, then those of the process."""
-    for metric in METRICS:
+    for metric in metrics:
         yield metric, list(metric.read(sample))
     for found in _process.collect():
         name = found.name + "_total" if found.type == "counter" else found.name
@@ -81,10 +81,11 @@ def families(sample: Sample) -> Iterator[Family]:
         yield Metric(name=name, unit=unit, help=found.documentation, read=lambda _: []), rows
 
 
-def render(sample: Sample, accept: str = "") -> tuple[bytes, str]:
+def render(sample: Sample, accept: str = "", *, metrics: Iterable[Metric] | None = None) -> tuple[bytes, str]:
     """Return a sample in the format that is asked for, and its content type; any thread may."""
     found = format_of(accept)
-    return found.write(_politely(families(sample))), found.content_type
+    named = families(sample) if metrics is None else families(sample, metrics)
+    return found.write(_politely(named)), found.content_type
 
 
 def _politely(found: Iterator[Family]) -> Iterator[Family]:

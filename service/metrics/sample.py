@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from itertools import islice
 from math import isfinite
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
@@ -40,6 +40,9 @@ from .alert_states import alert_states
 from .budgets import Budgets, Counts, budgets, counts_of
 from .costs import Costs, add_costs
 from .people import People
+
+if TYPE_CHECKING:
+    from .inbox import InboxSample
 
 MAX_APPS = 1_000
 """(app, environment) with series of their own; the others share one."""
@@ -96,6 +99,7 @@ class Sample:
         oldest_at: When the oldest row of the log was taken; None while it is empty.
         scrape_s: How long the last scrape took; None before the first.
         pushed: Pushes by OTLP, by outcome.
+        inbox: What waits there; None where there is no other node.
     """
 
     at: float
@@ -135,6 +139,7 @@ class Sample:
     oldest_at: float | None
     scrape_s: float | None = None
     pushed: dict[str, int] = field(default_factory=dict)
+    inbox: InboxSample | None = None
 
 
 def take(

@@ -80,7 +80,7 @@ class Node:
         self._loaded = loaded
         self._keys = keys
         self._check_exposure = check_exposure
-        self._standing = Standing(settings.roles, parts_of(settings, loaded, self.intake))
+        self._standing = Standing(settings.roles, parts_of(settings, loaded, keys, self.intake))
         self._connection: Connection | None = None
         self._ending = asyncio.Event()
         self._life: asyncio.Task[None] | None = None

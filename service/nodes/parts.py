@@ -5,12 +5,25 @@
 
 from __future__ import annotations
 
+from alerts.config import KeyConfig
+
 from ..config_file import Loaded
 from ..intake import Intake
+from ..roles import Role
 from ..settings import Settings
+from .ingest import IngestPart
 from .part import Part
 
 
-def parts_of(settings: Settings, loaded: Loaded, intake: Intake) -> list[Part]:  # noqa: ARG001 — what parts are made of
-    """Return what a node does beside standing for election; who is elected does all else."""
+def parts_of(settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...], intake: Intake) -> list[Part]:
+    """Return what a node does beside standing for election; who is elected does all else.
+
+    Args:
+        settings: Of this run.
+        loaded: The configuration.
+        keys: Those of the environment.
+        intake: Counts what comes in.
+    """
+    if Role.INGEST in settings.roles:
+        return [IngestPart(settings, (*keys, *loaded.config.keys), intake)]
     return []

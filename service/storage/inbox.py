@@ -67,6 +67,12 @@ class Backlog(NamedTuple):
     bytes: int = 0
     oldest_at: float | None = None
 
+    def age_s(self, now: float) -> float:
+        """Return for how long that one has waited; 0.0 where nothing does. Clocks of nodes may differ a little."""
+        return max(0.0, now - self.oldest_at) if self.oldest_at is not None else 0.0
+
+
+EMPTY = Backlog()
 
 _COLUMNS = "received_at, app, key, n, claims, refusals, spans, client_dropped, node, body, form"
 _PUT = f"INSERT INTO inbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 — constants
@@ -150,7 +156,7 @@ def backlog(connection: Connection) -> Backlog:
     """Return what waits; without looking at each row, for there may be millions."""
     first, last, oldest_at, size = connection.execute(_BACKLOG, (_SAMPLE,)).fetchone()
     if first is None or last is None or oldest_at is None:
-        return Backlog()
+        return EMPTY
     rows = int(last) - int(first) + 1
     return Backlog(rows, int(rows * float(size or 0)), float(oldest_at))
 
@@ -160,6 +166,11 @@ def put_rejects(connection: Connection, rows: Iterable[tuple[float, str, str]]) 
     connection.executemany("INSERT INTO inbox_rejects (at, app, row) VALUES (?, ?, ?)", rows)
     oldest = "SELECT id FROM inbox_rejects ORDER BY id DESC LIMIT 1 OFFSET ?"
     connection.execute(f"DELETE FROM inbox_rejects WHERE id <= ({oldest})", (MOST_REJECTS,))  # noqa: S608 — constants
+
+
+def has_rejects(connection: Connection) -> bool:
+    """Return whether some are on their way."""
+    return connection.execute("SELECT 1 FROM inbox_rejects LIMIT 1").fetchone() is not None
 
 
 def take_rejects(connection: Connection, most: int) -> list[tuple[float, str, str]]:
