@@ -24,18 +24,30 @@ def free_port() -> int:
 class Server:
     """Starts the service on a free port; stops it by its process id."""
 
-    def __init__(self, folder: Path, *, config: Path | None = None, program: Sequence[str] = ("service",)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        config: Path | None = None,
+        program: Sequence[str] = ("service",),
+        arguments: Sequence[str] = (),
+        ready: str = "/-/ready",
+    ) -> None:
         """Prepare it.
 
         Args:
             folder: Of its data and its log.
             config: Its configuration.
             program: The module that is run as `claxon`, and what comes before `serve`.
+            arguments: More of them, which count before the others.
+            ready: What answers 200 once it is.
         """
         self.port = free_port()
         self._folder = folder
         self._config = config
         self._program = program
+        self._arguments = arguments
+        self._ready_path = ready
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,6 +70,7 @@ class Server:
         command += ["--data", str(self._folder / "data"), "--log-level", "warning"]
         if self._config is not None:
             command += ["--config", str(self._config)]
+        command += self._arguments
         log = (self._folder / "serve.log").open("ab")
         self._process = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
@@ -70,7 +83,7 @@ class Server:
     def _ready(self) -> bool:
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-            connection.request("GET", "/-/ready")
+            connection.request("GET", self._ready_path)
             return connection.getresponse().status == 200
         except OSError:
             return False

@@ -21,7 +21,7 @@ from .. import clock
 from ..storage import inbox
 from ..storage.connecting import Connection
 from ..storage.database import Transaction
-from ..storage.errors import ConnectionLostError, DatabaseError, LostError, StorageError, is_full
+from ..storage.errors import ConnectionLostError, DatabaseError, EngineError, LostError, StorageError, is_full
 from ..storage.inbox import InboxRow
 from ..unpacking import Unpacked, unpack
 from ..work import Ingest, Taken
@@ -216,6 +216,9 @@ class InboxWriter:
                 inbox.put(connection, [waiting.row for waiting in group])
         except DatabaseError as found:
             fault = found
+        except Exception as found:  # noqa: BLE001 — a batch that we stumble over must not end the thread
+            _log.exception("inbox.faulted")
+            fault = EngineError(f"a fault of Claxon's own: {type(found).__name__}")
         with self._lock:
             is_answered, self._group = not self._group, []
         is_lost = isinstance(fault, LostError)

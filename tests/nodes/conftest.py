@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from service.storage.database import open_database
+from service.storage.places import PostgresUrl
 from tests.support.pager import Pager
 from tests.support.postgres import Postgres, start_postgres
 
@@ -30,6 +32,22 @@ receivers: [{{name: on-call, webhook_configs: [{{url: "{url}/hook"}}]}}]
 def postgres() -> Iterator[Postgres]:
     with start_postgres() as server:
         yield server
+
+
+@pytest.fixture
+def database(postgres: Postgres) -> Iterator[str]:
+    """The name of an empty database."""
+    name = postgres.create_database()
+    yield name
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def place(postgres: Postgres, database: str) -> PostgresUrl:
+    """Where a database is that has the present schema."""
+    found = PostgresUrl(postgres.url(database))
+    open_database(found).close()
+    return found
 
 
 @pytest.fixture
