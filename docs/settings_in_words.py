@@ -237,6 +237,12 @@ SERVE: dict[str, Option] = {
     "--config": Option("the configuration", "every page goes to the console"),
     "--listen": Option("where it listens; `[::1]:PORT` and `:PORT` too. On any address but loopback a [key](keys.md) is needed"),
     "--data": Option("the folder of the database; made where there is none"),
+    "--role": Option("what this node does, of several on one PostgreSQL: `ingest`, `evaluate`, `deliver`, with commas between"),
+    "--log": Option("the URL of a topic of Kafka that takes what ingest nodes are sent", "the database takes it"),
+    "--advertise": Option("where others are told to find this node", "where it listens"),
+    "--inbox-size": Option(
+        "bytes of batches that may wait for the elected node, of several on one PostgreSQL; over it ingest nodes answer 503", "`8GB`"
+    ),
     "--tls-cert": Option("PEM: it speaks HTTPS alone, with this certificate ([TLS](keys.md#tls))", "`CLAXON_TLS_CERT`"),
     "--tls-key": Option("PEM: its private key", "`CLAXON_TLS_KEY`"),
     "--retention-age": Option("events that were taken before are deleted", "`retention.age`"),
@@ -250,6 +256,11 @@ ENVIRONMENT: dict[str, Row] = {
         f"CLAXON_{scope.upper()}_KEY": Row(f"a [key](keys.md) of scope `{scope}`, 20 characters at least", "no such key")
         for scope in SCOPES
     },
+    "CLAXON_DATA": Row("as `--data`", "`claxon-data`"),
+    "CLAXON_ROLE": Row("as `--role`", "`all`"),
+    "CLAXON_LOG": Row("as `--log`", "the database takes it"),
+    "CLAXON_ADVERTISE": Row("as `--advertise`", "where it listens"),
+    "CLAXON_INBOX_SIZE": Row("as `--inbox-size`", "`8GB`"),
     "CLAXON_TLS_CERT": Row("as `--tls-cert`", "plain HTTP"),
     "CLAXON_TLS_KEY": Row("as `--tls-key`", "plain HTTP"),
     "FORWARDED_ALLOW_IPS": Row(

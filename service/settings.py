@@ -59,6 +59,7 @@ class Settings:
         data: Where the database is.
         roles: What this node does, of several on one database.
         log: The URL of the Kafka topic that takes what ingest nodes are sent; None: the database takes it.
+        inbox_size: Bytes that may wait for the elected node; None: as many as usual.
         advertise: Where others are told to find this node; None: where it listens.
         config: The configuration file, if there is one.
         tls: Without it, it speaks plain HTTP.
@@ -71,6 +72,7 @@ class Settings:
     data: Place = DEFAULT_DATA
     roles: frozenset[Role] = ALL
     log: str | None = None
+    inbox_size: int | None = None
     advertise: str | None = None
     config: Path | None = None
     tls: TlsFiles | None = None
@@ -178,6 +180,19 @@ def check_retention(settings: Settings, said: RetentionConfig) -> None:
         check_size_limit(settings.data)
     except ValueError as fault:
         raise SettingsError(f"{name}: {fault}") from fault
+
+
+def parse_inbox_size(named: str | None, environment: Mapping[str, str]) -> int | None:
+    """Return the size that --inbox-size says, or CLAXON_INBOX_SIZE; None is not said.
+
+    Raises:
+        SettingsError: It is no size.
+    """
+    said = named or environment.get("CLAXON_INBOX_SIZE") or None
+    try:
+        return parse_size(said) if said is not None else None
+    except SizeError as fault:
+        raise SettingsError(f"--inbox-size: {fault}") from fault
 
 
 def is_loopback(host: str) -> bool:

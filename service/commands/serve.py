@@ -17,6 +17,7 @@ from ..settings import (
     check_exposure,
     keys_from_environment,
     node_roles,
+    parse_inbox_size,
     parse_listen,
     parse_retention,
     tls_files,
@@ -31,6 +32,7 @@ _VARIABLES = {
     **VARIABLES,
     "CLAXON_ROLE": "as --role",
     "CLAXON_LOG": "as --log",
+    "CLAXON_INBOX_SIZE": "as --inbox-size",
     "CLAXON_ADVERTISE": "as --advertise",
     "CLAXON_TLS_CERT": "as --tls-cert",
     "CLAXON_TLS_KEY": "as --tls-key",
@@ -56,6 +58,11 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         help="what this node does, of several on one PostgreSQL; more than one with commas between; default all",
     )
     serve.add_argument("--log", metavar="kafka://...", help="the topic of Kafka that takes what ingest nodes are sent")
+    serve.add_argument(
+        "--inbox-size",
+        metavar="8GB",
+        help="what may wait for the elected node before ingest nodes answer 503; default 8GB",
+    )
     serve.add_argument("--advertise", metavar="URL", help="where others are told to find this node; default --listen")
     serve.add_argument(
         "--tls-cert", type=Path, metavar="FILE", help="PEM: speak HTTPS, with this certificate (or CLAXON_TLS_CERT)"
@@ -95,6 +102,7 @@ def _serve(options: argparse.Namespace) -> int:
             data=data,
             roles=node_roles(options.role, os.environ, data),
             log=options.log or os.environ.get("CLAXON_LOG") or None,
+            inbox_size=parse_inbox_size(options.inbox_size, os.environ),
             advertise=options.advertise or os.environ.get("CLAXON_ADVERTISE") or None,
             config=options.config,
             tls=tls,

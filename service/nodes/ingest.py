@@ -47,16 +47,13 @@ class IngestPart:
 
     role = Role.INGEST
 
-    def __init__(
-        self, settings: Settings, keys: tuple[KeyConfig, ...], intake: Intake, *, most_bytes: int = MOST_BYTES
-    ) -> None:
+    def __init__(self, settings: Settings, keys: tuple[KeyConfig, ...], intake: Intake) -> None:
         """Take the settings over.
 
         Args:
             settings: Of this run.
             keys: Those of the environment and the configuration.
             intake: What is counted of what comes in.
-            most_bytes: That may wait in the inbox.
         """
 
         def connect() -> Connection:
@@ -69,7 +66,13 @@ class IngestPart:
         self.keys = Keys(keys, exposed=not settings.loopback, clock=self.clock)
         self.taker = InboxWriter(connect, node=settings.address)
         self.rounds = Rounds(
-            connect, self.taker, self.keys, self.rejects, intake, clock=self.clock, most_bytes=most_bytes
+            connect,
+            self.taker,
+            self.keys,
+            self.rejects,
+            intake,
+            clock=self.clock,
+            most_bytes=settings.inbox_size or MOST_BYTES,
         )
 
     def install(self, app: FastAPI) -> None:

@@ -84,9 +84,7 @@ class Elected:
     def post(self, *events: dict[str, Any], key: str | None = None) -> str:
         """Post to the elected node itself."""
         batch = decode(json.dumps(events).encode(), ndjson=False, received_at=clock.now(), app="default")
-        return (
-            self.core.ingest(Ingest(batch=batch, received_at=clock.now(), app="default", key=key)).result(10).answer
-        )
+        return self.core.ingest(Ingest(batch=batch, received_at=clock.now(), app="default", key=key)).result(10).answer
 
 
 @pytest.fixture

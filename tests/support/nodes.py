@@ -71,6 +71,11 @@ class Node(Client):
         status, body, _ = self.request("GET", "/-/ready")
         return body["roles"] if status == 200 else body["detail"]
 
+    def metric(self, name: str) -> float:
+        """Return the sum of a metric's series."""
+        lines = self.get("/metrics").splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
     def start(self) -> None:
         """Start it, and wait until it answers."""
         self.launch()
