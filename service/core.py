@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import queue
 import threading
+import uuid
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -37,6 +38,7 @@ from .storage.connecting import Connection
 from .storage.database import Transaction
 from .storage.errors import DatabaseError
 from .storage.event_log import Entry, Resumed, Rewound, RulesChanged
+from .storage.leases import decide, leases_of
 from .storage.snapshots import Cursor
 from .uncommitted import Uncommitted
 from .work import Ingest, Taken, Tally
@@ -76,6 +78,8 @@ class Core:
             steady: Seconds that never jump.
         """
         self.connection = connection
+        # Of what is sent from here.
+        self.leases = leases_of(connection, uuid.uuid4().hex)
         self.notifier = notifier
         self._rules = tuple(rules)
         self.engine = Engine(self._rules)
@@ -469,6 +473,23 @@ class Core:
         if alert is not None and not row.rule:
             row.rule, row.rule_hash = alert.rule, alert.rule_hash
         self._open.add(decisions=[row])
+
+    def write_down(self, write: Callable[[], Iterable[Decision]], *, keys: Iterable[str] = ()) -> None:
+        """Note what came of deliveries in one transaction; the next tick at the latest writes the ledger's rows.
+
+        Args:
+            write: Called inside the transaction; it returns those rows.
+            keys: Those of which is decided who else is told.
+
+        Raises:
+            DatabaseError: Nothing of it is written.
+        """
+        with Transaction(self.connection):
+            decide(self.connection, keys)
+            rows = list(write())
+        self.tally.commits += 1
+        for row in rows:
+            self.note(row)
 
     def uncommitted(self) -> list[Decision]:
         """Return the ledger's newest rows, which no transaction holds yet."""

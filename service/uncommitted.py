@@ -15,6 +15,7 @@ from alerts.notification import Notification
 from .audit import Entry
 from .storage import audit, ledger, outbox, state
 from .storage.connecting import Connection
+from .storage.leases import decide
 
 DELIVER_FOR_S = 86_400.0
 """How long a notification is tried."""
@@ -63,6 +64,7 @@ class Uncommitted:
         for transition in self.changed:
             if transition.alert.episode:
                 state.save_episode(connection, transition.alert)
+        decide(connection, [notification.dedup_key for notification in self.to_tell])
         for notification in self.to_tell:
             for target in targets(notification):
                 self.targets.add(target)

@@ -4,6 +4,7 @@ deliverer     starts and ends the workers
 worker        one integration: what may begin now, and what came of it
 gate          how many messages it may be sent now
 desk          what the workers share; notes writes what came of it
+office        where both are done: the core's thread, or that of a node that only delivers
 repeating     tells again what stands
 failing       which integrations do not take what they are sent
 lanes         which want no ends

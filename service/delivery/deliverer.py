@@ -14,13 +14,13 @@ import structlog
 from alerts.notification import Notification, Status
 
 from .. import clock as clocks
-from ..core import Core
 from ..receivers import Receiver
 from ..storage import stand_ins
 from ..targets import receiver_of
 from .deliveries import Deliveries
 from .desk import UNKNOWN, Desk
 from .failing import Failing, failing
+from .office import Office
 from .worker import Worker
 
 _LAST_WORDS_S = 2.0
@@ -34,7 +34,7 @@ class Deliverer:
 
     def __init__(
         self,
-        core: Core,
+        office: Office,
         receivers: dict[str, Receiver],
         *,
         clock: Callable[[], float],
@@ -44,21 +44,26 @@ class Deliverer:
         """Take the parts over.
 
         Args:
-            core: Owns the outbox.
+            office: Has the outbox.
             receivers: Who is sent to, by "receiver/kind/index", in the order of the configuration.
             clock: Unix seconds.
             fallback: The receiver that gets what another one refused; "" is the first other one.
             steady: Seconds that never jump.
         """
-        self._core = core
+        self._office = office
         self._receivers = receivers
-        self._desk = Desk(core, receivers, fallback=fallback, clock=clock, steady=steady)
+        self._desk = Desk(office, receivers, fallback=fallback, clock=clock, steady=steady)
         self._workers: dict[str, Worker] = {}
+        self._sends = False
 
     @property
     def deliveries(self) -> Deliveries:
-        """How deliveries ended."""
+        """How deliveries ended, of those that this process sent."""
         return self._desk.deliveries
+
+    def count_by(self, deliveries: Deliveries) -> None:
+        """Show what another deliverer of this process counts, which is the one that sends."""
+        self._desk.deliveries = deliveries
 
     @property
     def receivers(self) -> dict[str, Receiver]:
@@ -71,7 +76,7 @@ class Deliverer:
         return tuple(self._receivers)
 
     def targets(self, notification: Notification) -> list[str]:
-        """Return the integrations that a notification goes to; runs in the core's thread."""
+        """Return the integrations that a notification goes to; runs in the office's thread."""
         return [
             target
             for target, receiver in self._receivers.items()
@@ -81,22 +86,23 @@ class Deliverer:
     def _wants(self, target: str, receiver: Receiver, notification: Notification) -> bool:
         if notification.status is Status.RESOLVED and not receiver.send_resolved:
             # It is not told of ends, but who stands in for it may want to be.
-            return bool(stand_ins.who_began(self._core.connection, target, notification.dedup_key))
+            return bool(stand_ins.who_began(self._office.connection, target, notification.dedup_key))
         return notification.send_resolved in (None, receiver.send_resolved)
 
     def failing(self) -> list[Failing]:
-        """Return the integrations that do not take what they are sent; runs in the core's thread."""
-        return failing(self._core.connection, self._receivers, now=self._desk.clock())
+        """Return the integrations that do not take what they are sent; runs in the office's thread."""
+        return failing(self._office.connection, self._receivers, now=self._desk.clock())
 
-    def start(self) -> None:
-        """Start the workers on the running event loop."""
+    def start(self, *, sends: bool = True) -> None:
+        """Start the workers on the running event loop; or none, where others send what is decided here."""
+        self._sends = sends
         loop = asyncio.get_running_loop()
-        self._core.on_outbox = partial(_wake_from_thread, loop, self.wake)
+        self._office.on_outbox = partial(_wake_from_thread, loop, self.wake)
         self._employ()
 
-    async def stop(self) -> None:
-        """Stop the workers; what is not delivered stays in the outbox."""
-        await asyncio.gather(*(worker.end(within=_LAST_WORDS_S) for worker in self._workers.values()))
+    async def stop(self, *, within: float = _LAST_WORDS_S) -> None:
+        """Stop the workers; what is not delivered after so many seconds stays in the outbox."""
+        await asyncio.gather(*(worker.end(within=within) for worker in self._workers.values()))
         await self._desk.notes.stop(within=_LAST_WORDS_S)
         for receiver in self._receivers.values():
             await receiver.close()
@@ -123,7 +129,8 @@ class Deliverer:
     async def settle(self, before: dict[str, Receiver]) -> None:
         """Have a worker for each receiver, and let go of those that are not sent to any more."""
         self._employ()
-        gone = [self._workers.pop(target) for target in before.keys() - self._receivers.keys()]
+        left = before.keys() - self._receivers.keys()
+        gone = [self._workers.pop(target) for target in left if target in self._workers]
         await asyncio.gather(*(worker.end() for worker in gone))
         for target, receiver in before.items():
             if self._receivers.get(target) is not receiver:
@@ -133,11 +140,11 @@ class Deliverer:
 
     async def give_up_unknown(self) -> None:
         """Give up, loudly, what waits for integrations that are not there any more; who stands in gets it."""
-        for target in await self._desk.in_core(self._desk.give_up_unknown):
+        for target in await self._desk.in_office(self._desk.give_up_unknown):
             _log.error("delivery.failed", target=target, error=UNKNOWN)
 
     def _employ(self) -> None:
-        for target in self._receivers:
+        for target in self._receivers if self._sends else ():
             if target not in self._workers:
                 self._workers[target] = Worker(target, self._desk)
 

@@ -1,4 +1,4 @@
-"""Failing: which integrations do not take what they are sent. Read in the core's thread.
+"""Failing: which integrations do not take what they are sent. Read in the office's thread.
 
 ≠ who is told of it.
 """

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import msgspec
 import structlog
@@ -23,13 +24,16 @@ ENDED_S = 900.0
 _log = structlog.get_logger(__name__)
 
 
-async def tell_again(desk: Desk, target: str, receiver: Resender) -> None:
+_EARLY = 0.9
+"""A turn comes a little before it is looked for: nodes' timers are not exact."""
+
+
+async def tell_again(desk: Desk, target: str, receiver: Resender, *, every_s: float) -> None:
     """Tell once more all that an integration was told and that still stands; what fails is left for the next time."""
-    ended_after = desk.clock() - ENDED_S
-    found = await desk.in_core(lambda: outbox.standing(desk.core.connection, target, ended_after=ended_after))
+    found = await desk.in_office(partial(_standing, desk, target, every_s))
     if not found:
         return
-    # There may be thousands, and the core has other things to do.
+    # There may be thousands, and the office has other things to do.
     standing = await asyncio.to_thread(_decoded, found)
     try:
         await receiver.resend(standing)
@@ -38,6 +42,14 @@ async def tell_again(desk: Desk, target: str, receiver: Resender) -> None:
         _log.warning("delivery.not_repeated", target=target, reason=fault.reason.value, error=str(fault))
     except Exception:  # noqa: BLE001
         _log.exception("delivery.faulted", target=target)
+
+
+def _standing(desk: Desk, target: str, every_s: float) -> list[bytes]:
+    """Return what stands, if it is this node's turn; in the office's thread."""
+    connection = desk.office.connection
+    if not desk.office.leases.take_turn(connection, target, every_s * _EARLY):
+        return []
+    return outbox.standing(connection, target, ended_after=desk.clock() - ENDED_S)
 
 
 def _decoded(bodies: list[bytes]) -> list[Notification]:

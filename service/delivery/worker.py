@@ -16,6 +16,7 @@ from alerts.retries import next_attempt
 
 from ..receivers import Answer, DeliveryError, Reason, Receiver
 from ..receivers.base import Resender
+from ..storage.errors import LostError
 from ..storage.outbox import Delivery
 from .desk import Desk
 from .gate import Gate
@@ -31,6 +32,7 @@ OWN_FAULTS = 3
 """So often a message is tried that we stumble over ourselves; then it goes to who stands in."""
 
 _AFTER_A_FAULT_S = 5.0
+_AWAY_S = 1.0
 _OVERDUE_AT_ONCE = 100
 
 _log = structlog.get_logger(__name__)
@@ -88,6 +90,9 @@ class Worker:
         while not self.leaving:
             try:
                 await self._round()
+            except LostError:
+                # Whoever has the connection says so, and wakes us when there is one.
+                await self._sleep(_AWAY_S)
             except Exception:  # noqa: BLE001
                 # A fault of ours must not end the worker; the rows stay and are tried again.
                 _log.exception("delivery.faulted", target=self.target)
@@ -106,6 +111,7 @@ class Worker:
         if room:
             due, next_at = await self._pick(receiver, room)
             if self.leaving:
+                await self._desk.give_back(due)
                 return
             for delivery in due:
                 self._begin(delivery, receiver)
@@ -129,7 +135,7 @@ class Worker:
 
     async def _pick(self, receiver: Receiver, room: int) -> tuple[list[Delivery], float | None]:
         busy = frozenset(self._busy)
-        return await self._desk.in_core(
+        return await self._desk.in_office(
             lambda: self._desk.pick(self.target, pairs=receiver.pairs, room=room, busy=busy)
         )
 
@@ -147,10 +153,12 @@ class Worker:
 
     async def _carry(self, delivery: Delivery, receiver: Receiver) -> None:
         """Send one message and note what came of it; until that is durable its key is busy."""
-        taken = False
+        taken = noted = False
         try:
             at, begun_at = self._desk.clock(), self._desk.steady()
             answer = await self._send(delivery, receiver)
+            if answer is None:
+                return
             took_s = self._desk.steady() - begun_at
             taken = isinstance(answer, Answer)
             self._weigh(answer, begun_at)
@@ -160,6 +168,7 @@ class Worker:
                 taken = False
             else:
                 await self._note_fault(delivery, answer, at=at, took_s=took_s)
+            noted = True
         except Exception:  # noqa: BLE001
             _log.exception("delivery.faulted", target=self.target)
             await asyncio.sleep(_AFTER_A_FAULT_S)
@@ -167,10 +176,17 @@ class Worker:
             # What was taken and cannot be noted must not page again.
             if not taken:
                 self._busy.discard(delivery.notification.dedup_key)
+                if not noted:
+                    self._desk.drop(delivery)
             self.wake.set()
 
-    async def _send(self, delivery: Delivery, receiver: Receiver) -> Answer | DeliveryError:
+    async def _send(self, delivery: Delivery, receiver: Receiver) -> Answer | DeliveryError | None:
+        """Return what the integration said; None where nothing was sent, for this process stood still until another
+        node may have sent it."""
         try:
+            if not self._desk.holds(delivery):
+                _log.warning("delivery.not_ours", target=self.target, row=delivery.id)
+                return None
             return await receiver.send(delivery.notification)
         except DeliveryError as fault:
             return fault
@@ -215,20 +231,22 @@ class Worker:
     async def _give_up_overdue(self, receiver: Receiver) -> None:
         """Give up what is past its deadline: where one message is tried at a time, not each gets a last try."""
         busy = frozenset(self._busy)
-        found = await self._desk.in_core(
+        found = await self._desk.in_office(
             lambda: self._desk.overdue(self.target, pairs=receiver.pairs, limit=_OVERDUE_AT_ONCE, busy=busy)
         )
         await asyncio.gather(*(self._desk.note_overdue(one, last_error=self._last_error) for one in found))
 
     def _repeat(self, receiver: Receiver) -> float:
         """Tell again what stands, if it is time; return in how many seconds it is."""
-        if receiver.resend_s is None or not isinstance(receiver, Resender):
+        every_s = receiver.resend_s
+        if every_s is None or not isinstance(receiver, Resender):
             return IDLE_S
         now = self._desk.steady()
         if now >= self._repeat_at:
-            self._repeat_at = now + receiver.resend_s
+            self._repeat_at = now + every_s
             if self._repeating is None or self._repeating.done():
-                self._repeating = self._run(tell_again(self._desk, self.target, receiver), receiver)
+                again = tell_again(self._desk, self.target, receiver, every_s=every_s)
+                self._repeating = self._run(again, receiver)
         return self._repeat_at - now
 
 

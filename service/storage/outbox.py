@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -152,8 +153,12 @@ def heads(
         deadline: Only those whose deadline is not after this instant.
     """
     rows = connection.execute(_HEADS, (target, deadline, limit + len(busy))).fetchall()
-    found = [Head(id=row[0], dedup_key=row[1], next_at=row[2], deadline=row[3], status=Status(row[4])) for row in rows]
-    return [head for head in found if head.dedup_key not in busy][:limit]
+    return [head for head in map(head_of, rows) if head.dedup_key not in busy][:limit]
+
+
+def head_of(row: Sequence[Any]) -> Head:
+    """Return what was read of a row as a head."""
+    return Head(id=row[0], dedup_key=row[1], next_at=row[2], deadline=row[3], status=Status(row[4]))
 
 
 def load(connection: Connection, target: str, head: Head, *, pairs: bool) -> Delivery:

@@ -99,7 +99,7 @@ class World:
     async def send(self, target: str, outcome: str) -> None:
         """Send what is due to one integration, and have it answered so."""
         inbox = self.inboxes[target]
-        due, _ = await self.desk.in_core(lambda: self.desk.pick(target, pairs=inbox.pairs, room=2, busy=()))
+        due, _ = await self.desk.in_office(lambda: self.desk.pick(target, pairs=inbox.pairs, room=2, busy=()))
         for delivery in due:
             await self.answer(delivery, inbox, outcome)
 
