@@ -300,7 +300,8 @@ class Service:
         # What was rebuilt stays: the collector need not look at it again.
         gc.freeze()
         await self.configuration.begin()
-        self.deliverer.start()
+        # Where nodes share the outbox, each of them may send, by a part of its own.
+        self.deliverer.start(sends=not is_shared(self.settings.data))
         self.indexer.start()
         self.retention.start()
         self.scheduler.every(TICK_S, "evaluate", self.evaluate)

@@ -13,6 +13,9 @@ from alerts.config import Config
 from alerts.config_receivers import with_defaults
 from alerts.rules import Rule
 
+from .config_file import Loaded
+from .receivers import Receiver
+
 _SETTINGS = {
     "resolve_timeout": "resolve_timeout_s",
     "fallback_receiver": "fallback_receiver",
@@ -101,3 +104,21 @@ def integrations(config: Config) -> dict[str, Mapping[str, object]]:
         for receiver in config.receivers
         for index, (kind, settings, _) in enumerate(receiver.integrations)
     }
+
+
+def receivers_to_use(
+    loaded: Loaded, before: Loaded, *, present: Mapping[str, Receiver]
+) -> tuple[dict[str, Receiver], list[Receiver]]:
+    """Return the receivers to go on with, the present ones where nothing changed, and those that are not needed.
+
+    Args:
+        loaded: What was just read.
+        before: What is in force.
+        present: Its receivers, by "receiver/kind/index".
+    """
+    old, new = integrations(before.config), integrations(loaded.config)
+    chosen = {
+        target: present[target] if target in present and old.get(target) == new.get(target) else receiver
+        for target, receiver in loaded.receivers.items()
+    }
+    return chosen, [receiver for target, receiver in loaded.receivers.items() if chosen[target] is not receiver]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 import structlog
@@ -19,7 +19,7 @@ from .audit import Actor, Entry, What, entry
 from .config_file import ConfigFileError, Loaded, load_config
 from .core import Core
 from .delivery import Deliverer, lanes
-from .difference import Difference, compare, integrations
+from .difference import Difference, compare, receivers_to_use
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure, check_retention
 from .storage.errors import DatabaseError
@@ -55,7 +55,12 @@ class Reloads:
 
 
 class Configuration:
-    """What is in force, and how it is replaced."""
+    """What is in force, and how it is replaced.
+
+    Attributes:
+        reloads: How it was read last.
+        on_reloaded: Awaited when it was: what this process does beside the service goes by it, too.
+    """
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Configuration:
             certificate: Read again too; None where there is no TLS.
         """
         self.reloads = Reloads(succeeded_at=clock())
+        self.on_reloaded: Callable[[], Awaitable[None]] = _nothing_else
         self._own_keys: tuple[KeyConfig, ...] = ()
         self._on_keys: Callable[[tuple[KeyConfig, ...]], None] = lambda _: None
         self._other_keys: Callable[[], Iterable[KeyConfig]] = tuple
@@ -141,6 +147,7 @@ class Configuration:
                 _log.error("config.refused", problems=fault.problems)
                 raise
             self._renew_certificate()
+            await self.on_reloaded()
             self.reloads = Reloads(succeeded_at=self._clock())
             _log.info("config.reloaded", **_worth_saying(difference))
             return difference
@@ -175,7 +182,7 @@ class Configuration:
         difference = compare(
             before.config, loaded.config, old_rules=self._rules_of(before), new_rules=self._rules_of(loaded)
         )
-        receivers, unused = self._receivers_of(loaded, before)
+        receivers, unused = receivers_to_use(loaded, before, present=self._deliverer.receivers)
         former: list[dict[str, Receiver]] = []
 
         def adopt() -> None:
@@ -212,16 +219,6 @@ class Configuration:
     def _rules_of(self, loaded: Loaded) -> tuple[Rule, ...]:
         return loaded.rules if self._rules is None else self._rules
 
-    def _receivers_of(self, loaded: Loaded, before: Loaded) -> tuple[dict[str, Receiver], list[Receiver]]:
-        """Return the receivers to go on with, the present ones where nothing changed, and those that are not needed."""
-        old, new = integrations(before.config), integrations(loaded.config)
-        present = self._deliverer.receivers
-        chosen = {
-            target: present[target] if target in present and old.get(target) == new.get(target) else receiver
-            for target, receiver in loaded.receivers.items()
-        }
-        return chosen, [receiver for target, receiver in loaded.receivers.items() if chosen[target] is not receiver]
-
     def _url(self) -> str:
         return self._loaded.config.external_url or self._settings.public_url
 
@@ -246,3 +243,7 @@ def _worth_saying(difference: Difference) -> dict[str, object]:
         if value := getattr(difference, name):
             said[name] = [f"{c.id} {c.old} -> {c.new}" for c in value] if name == "rules_changed" else value
     return said or {"changed": "nothing"}
+
+
+async def _nothing_else() -> None:
+    """Do nothing: one process on a folder is the service, and nothing beside it."""

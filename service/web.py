@@ -10,6 +10,7 @@ import contextlib
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import structlog
 from fastapi import FastAPI
@@ -111,7 +112,18 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     return app
 
 
-def reload_on_hangup(service: Service) -> Callable[[], None]:
+class Reloaded(Protocol):
+    """What goes by the configuration."""
+
+    async def reload(self) -> object:
+        """Read it again.
+
+        Raises:
+            ReloadError: Something is wrong, and nothing has changed.
+        """
+
+
+def reload_on_hangup(service: Reloaded) -> Callable[[], None]:
     """Reload at each SIGHUP from now on; return what ends that. Only the main thread hears signals."""
     loop = asyncio.get_running_loop()
     running: set[asyncio.Task[None]] = set()

@@ -11,6 +11,7 @@ from ..config_file import Loaded
 from ..intake import Intake
 from ..roles import Role
 from ..settings import Settings
+from .deliver import DeliverPart
 from .ingest import IngestPart
 from .part import Part
 
@@ -24,6 +25,9 @@ def parts_of(settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...], in
         keys: Those of the environment.
         intake: Counts what comes in.
     """
+    parts: list[Part] = []
     if Role.INGEST in settings.roles:
-        return [IngestPart(settings, (*keys, *loaded.config.keys), intake)]
-    return []
+        parts.append(IngestPart(settings, (*keys, *loaded.config.keys), intake))
+    if Role.DELIVER in settings.roles:
+        parts.append(DeliverPart(settings, loaded))
+    return parts

@@ -89,5 +89,8 @@ class Connection(Protocol):
     def rollback(self) -> None:
         """Undo a transaction."""
 
+    def cut(self) -> None:
+        """End what goes on, from another thread: whoever waits for it gets a fault."""
+
     def close(self) -> None:
         """Close it; what it held is let go."""

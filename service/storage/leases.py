@@ -27,6 +27,7 @@ RENEW_S = 2.5
 GONE_S = 15.0
 """A node that delivers and was not heard of for so long does no more."""
 
+_STILL_S = 3
 _FORGET_S = 86_400.0
 _KEYS = 0x436C6178
 
@@ -220,6 +221,10 @@ class SharedLeases:
             self.held.pop(row, None)
 
     # ── of a node that shares ─────────────────────────────────────────────────
+
+    def begin(self, connection: Connection) -> None:
+        """Have a transaction of a node that stands still hold up others for a moment only."""
+        connection.execute("SELECT set_config('idle_in_transaction_session_timeout', ?, false)", (f"{_STILL_S}s",))
 
     def renew(self, connection: Connection, *, steady: float) -> list[int]:
         """Have what is held be held for as long again; return the rows that are another's by now."""

@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+import socket
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, LiteralString
@@ -160,6 +163,11 @@ class PostgresConnection:
     def rollback(self) -> None:
         """Undo a transaction."""
         self._script("ROLLBACK")
+
+    def cut(self) -> None:
+        """Lose it, from another thread: a server that says nothing is waited for no longer."""
+        with contextlib.suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(self._raw.fileno())) as copy:
+            copy.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close it, and let others be elected."""

@@ -55,6 +55,10 @@ class SqliteConnection(sqlite3.Connection):
         if self.in_transaction:
             self.execute("ROLLBACK")
 
+    def cut(self) -> None:
+        """End what goes on, from another thread."""
+        self.interrupt()
+
     def close(self) -> None:
         """Close it, and let the folder go."""
         super().close()
