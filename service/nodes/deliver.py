@@ -96,6 +96,7 @@ class DeliverPart:
             for receiver in unused:
                 await receiver.close()
             await self.deliverer.settle(before)
+            _log.info("delivery.reloaded")
 
     async def stop(self) -> None:
         """Wait for what is on its way, and let others send the rest."""
