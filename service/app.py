@@ -28,6 +28,7 @@ from .config_file import Loaded
 from .core import Core
 from .core_job import CoreJob
 from .delivery import Deliverer, lanes
+from .delivery.elsewhere import Elsewhere
 from .difference import Difference
 from .dispatch import Dispatch
 from .intake import Intake
@@ -152,7 +153,8 @@ class Service:
         self.pagerduty = PagerDutySync(self.core, self.dispatch, receivers=lambda: self.deliverer.receivers)
         self.views = Views(self.core, external_url=url, clock=self.clock)
         self.views.grafana_url = loaded.config.grafana_url
-        self.live = Live(lambda: self.core.tally.commits)
+        self.elsewhere = Elsewhere(connection, lambda: self.deliverer.integrations)
+        self.live = Live(lambda: self.core.tally.commits + self.elsewhere.news)
         self.shared = Shared(lambda: self.core.tally.decided, steady=clock.monotonic)
         self.intake = intake or Intake()
         self.bodies = Budget()
@@ -274,6 +276,7 @@ class Service:
             self.evaluate,
             asyncio.get_running_loop(),
             ways=self._ways,
+            undelivered=self.elsewhere.trouble,
             clock=self.clock,
             steady=clock.monotonic,
             limits=self.watch_limits,
@@ -318,6 +321,9 @@ class Service:
         self.scheduler.every(FAILING_S, "corruption", self._job("corruption", self.corruption_watch.look))
         self.scheduler.every(FAILING_S, "wal", self._job("wal", self._look_at_the_wal))
         self.scheduler.every(LOOK_S, "database", self.leaving.look)
+        if is_shared(self.settings.data):
+            self.scheduler.every(LOOK_S, "elsewhere", self._job("elsewhere", self.elsewhere.look))
+            self.scheduler.every(AUDIT_S, "unknown", self._job("unknown", self.deliverer.look_for_unknown))
         self.scheduler.start()
         self.scrubber.start()
         if self.follower is not None:

@@ -33,12 +33,13 @@ from .measures import Measures
 from .overlap import Overlap
 from .restart import NOTHING, CoreState, Restart, remember_told, restore_acknowledgements
 from .rule_texts import hashed_texts, to_text
-from .storage import event_log, ledger, outbox, remembered, snapshots, state
+from .storage import deliverers, event_log, ledger, outbox, remembered, snapshots, state
 from .storage.connecting import Connection
 from .storage.database import Transaction
+from .storage.deciding import decide
 from .storage.errors import DatabaseError
 from .storage.event_log import Entry, Resumed, Rewound, RulesChanged
-from .storage.leases import decide, leases_of
+from .storage.leases import leases_of
 from .storage.snapshots import Cursor
 from .uncommitted import Uncommitted
 from .work import Ingest, Taken, Tally
@@ -459,6 +460,7 @@ class Core:
         now = self._clock()
         with Transaction(self.connection):
             outbox.prune(self.connection, now - keep_s)
+            deliverers.prune(self.connection)
         self.notifier.forget_old(now)
         self._prune_ledger()
 

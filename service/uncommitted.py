@@ -15,7 +15,7 @@ from alerts.notification import Notification
 from .audit import Entry
 from .storage import audit, ledger, outbox, state
 from .storage.connecting import Connection
-from .storage.leases import decide
+from .storage.deciding import decide
 
 DELIVER_FOR_S = 86_400.0
 """How long a notification is tried."""

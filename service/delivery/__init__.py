@@ -8,6 +8,7 @@ office        where both are done: the core's thread, or that of a node that onl
 repeating     tells again what stands
 failing       which integrations do not take what they are sent
 lanes         which want no ends
+elsewhere     what other nodes deliver, as the elected one sees it
 
 ≠ rules, vendors' formats.
 """

@@ -140,7 +140,11 @@ class Deliverer:
 
     async def give_up_unknown(self) -> None:
         """Give up, loudly, what waits for integrations that are not there any more; who stands in gets it."""
-        for target in await self._desk.in_office(self._desk.give_up_unknown):
+        await self._desk.in_office(self.look_for_unknown)
+
+    def look_for_unknown(self) -> None:
+        """Do so in the office's thread; what another node sends just now is left for the next time."""
+        for target in self._desk.give_up_unknown():
             _log.error("delivery.failed", target=target, error=UNKNOWN)
 
     def _employ(self) -> None:

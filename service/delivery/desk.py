@@ -16,10 +16,11 @@ from alerts.decisions import Decision, What
 from alerts.notification import Status
 
 from ..receivers import Answer, DeliveryError, Receiver
-from ..storage import attempts, outbox, stand_ins
+from ..storage import attempts, deliverers, outbox, stand_ins
 from ..storage.attempts import Attempt
 from ..storage.connecting import Connection
-from ..storage.leases import Deciding, Which
+from ..storage.deciding import Deciding, may_decide
+from ..storage.leases import Which
 from ..storage.outbox import Delivery, Head
 from ..targets import receiver_of
 from ..uncommitted import DELIVER_FOR_S
@@ -103,7 +104,7 @@ class Desk:
         now, steady = self.clock(), self.steady()
         due: list[Delivery] = []
         next_at: float | None = None
-        with Deciding(connection, leases) as deciding:
+        with Deciding(connection, at_once=leases.by_server) as deciding:
             taken = set(busy)
             while len(due) < room and next_at is None:
                 found = leases.heads(connection, target, limit=room - len(due), busy=taken, now=now)
@@ -128,7 +129,7 @@ class Desk:
         """Whether nobody else decides just now who is told of an end."""
         if delivery.notification.status is Status.FIRING:
             return True
-        return self.office.leases.may_decide(self.office.connection, delivery.notification.dedup_key)
+        return may_decide(self.office.connection, delivery.notification.dedup_key)
 
     def _is_wanted(self, delivery: Delivery, head: Head, deciding: Deciding) -> bool:
         if delivery.notification.status is Status.FIRING:
@@ -157,16 +158,18 @@ class Desk:
     def overdue(self, target: str, *, pairs: bool, limit: int, busy: Collection[str]) -> list[Delivery]:
         """Return what waits for an integration and nobody wants any more."""
         connection, leases, steady = self.office.connection, self.office.leases, self.steady()
-        with Deciding(connection, leases):
+        with Deciding(connection, at_once=leases.by_server):
             found = leases.heads(connection, target, limit=limit, busy=busy, now=self.clock(), which=Which.OVERDUE)
             late = [outbox.load(connection, target, head, pairs=pairs) for head in found]
             leases.take(connection, [delivery.id for delivery in late], steady=steady)
         return late
 
     def give_up_unknown(self) -> list[str]:
-        """End what waits for integrations that are not there any more, and hand it over; return those."""
+        """End what waits for integrations that no node knows any more, and hand it over; return those."""
         connection = self.office.connection
-        gone = [target for target in outbox.targets_waiting(connection) if target not in self.receivers]
+        known = {target for node in deliverers.delivering(connection) or () for target in node.targets}
+        known |= self.receivers.keys()
+        gone = [target for target in outbox.targets_waiting(connection) if target not in known]
         for target in gone:
             self._give_up_all(target)
         if gone:
@@ -177,11 +180,11 @@ class Desk:
         """End what waits for an integration that is not there any more, but for what another node sends just now."""
         connection, leases, now = self.office.connection, self.office.leases, self.clock()
         left: set[str] = set()
-        with Deciding(connection, leases) as deciding:
+        with Deciding(connection, at_once=leases.by_server) as deciding:
             deciding.write()
             while found := leases.heads(connection, target, limit=1000, busy=left, now=now, which=Which.ALL):
                 for head in found:
-                    if not leases.may_decide(connection, head.dedup_key):
+                    if not may_decide(connection, head.dedup_key):
                         left.add(head.dedup_key)
                         continue
                     delivery = outbox.load(connection, target, head, pairs=False)

@@ -15,7 +15,7 @@ import structlog
 from alerts.retries import next_attempt
 
 from ..receivers import Answer, DeliveryError, Reason, Receiver
-from ..receivers.base import Resender
+from ..receivers.base import Rate, Resender
 from ..storage.errors import LostError
 from ..storage.outbox import Delivery
 from .desk import Desk
@@ -107,7 +107,8 @@ class Worker:
             return
         pause = self._repeat(receiver)
         now = self._desk.steady()
-        room = self._gate.room(now, in_flight=self._in_flight, rate=receiver.rate)
+        rate = self._rate(receiver)
+        room = self._gate.room(now, in_flight=self._in_flight, rate=rate)
         if room:
             due, next_at = await self._pick(receiver, room)
             if self.leaving:
@@ -120,12 +121,17 @@ class Worker:
             if next_at is not None:
                 pause = min(pause, max(next_at - self._desk.clock(), 0.01))
         else:
-            closed = self._gate.wait_s(now, rate=receiver.rate)
+            closed = self._gate.wait_s(now, rate=rate)
             if self._gate.failures:
                 await self._give_up_overdue(receiver)
             # Where all places are taken, whoever arrives wakes us.
             pause = min(pause, closed) if closed > 0 else pause
         await self._sleep(pause)
+
+    def _rate(self, receiver: Receiver) -> Rate | None:
+        """Return how many messages it may be sent from here."""
+        rate = receiver.rate
+        return None if rate is None else rate.shared_by(self._desk.office.leases.nodes)
 
     async def _sleep(self, seconds: float) -> None:
         # Not wait_for: until 3.12 it can swallow the cancellation that ends the worker.
@@ -142,7 +148,7 @@ class Worker:
     def _begin(self, delivery: Delivery, receiver: Receiver) -> None:
         self._busy.add(delivery.notification.dedup_key)
         self._in_flight += 1
-        self._gate.begin(receiver.rate)
+        self._gate.begin(self._rate(receiver))
         self._run(self._carry(delivery, receiver), receiver)
 
     def _run(self, work: Coroutine[None, None, None], receiver: Receiver) -> asyncio.Task[None]:

@@ -20,11 +20,12 @@ import structlog
 from alerts.decisions import Decision
 
 from .. import clock as clocks
-from ..storage import ledger, state
+from ..storage import deliverers, ledger, state
 from ..storage.connecting import Connection
 from ..storage.database import Transaction
+from ..storage.deciding import decide
 from ..storage.errors import ConnectionLostError, DatabaseError, LostError, StorageError
-from ..storage.leases import RENEW_S, SharedLeases, decide
+from ..storage.leases import RENEW_S, SharedLeases
 
 T = TypeVar("T")
 
@@ -203,13 +204,15 @@ class DeliveryOffice:
         if lost:
             _log.warning("delivery.leases_lost", rows=lost)
         asked_at = self._steady()
-        at = self.leases.sign_in(connection, self._node)
+        at = deliverers.sign_in(connection, self.leases.name, self._node, self.targets())
         self._ahead = at - (asked_at + self._steady()) / 2
+        self.leases.nodes = max(1, len(deliverers.delivering(connection) or ()))
 
     def _sign_out(self) -> None:
         if self._connection is not None:
             with Transaction(self._connection):
-                self.leases.sign_out(self._connection)
+                self.leases.give_back(self._connection, list(self.leases.held))
+                deliverers.sign_out(self._connection, self.leases.name)
 
     # ── a database that is away ───────────────────────────────────────────────
 
@@ -237,7 +240,7 @@ class DeliveryOffice:
             self._connection.rollback()
 
     def _be_away(self, why: str) -> None:
-        if not self.why or self.why.startswith("database: not reached yet"):
+        if why != self.why:
             _log.warning("delivery.cut_off", error=f"{why}: nothing is sent until it is there again")
         self.why = why
 

@@ -77,6 +77,13 @@ class Rate:
     n: int
     per_s: float
 
+    def shared_by(self, nodes: int) -> Rate:
+        """Return what is one node's of it, of several that send at once."""
+        if nodes <= 1:
+            return self
+        n = max(1, self.n // nodes)
+        return Rate(n, self.per_s * n * nodes / self.n)
+
 
 class Receiver(Protocol):
     """One configured way to tell people."""

@@ -68,6 +68,11 @@ def add(connection: Connection, row: int, target: str, attempt: Attempt) -> None
     )
 
 
+def newest(connection: Connection) -> int:
+    """Return a number that is another one once something was tried."""
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM attempts").fetchone()[0])
+
+
 def give_up(connection: Connection, target: str) -> None:
     """Note that something was given up after the last try of an integration, without another one."""
     connection.execute(

@@ -11,11 +11,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Protocol, Self
+from typing import Protocol
 
 from . import outbox
 from .connecting import Connection, Dialect
-from .database import Transaction
 from .outbox import Head
 
 LEASE_S = 10.0
@@ -24,12 +23,7 @@ LEASE_S = 10.0
 RENEW_S = 2.5
 """How often a node renews its leases while it sends."""
 
-GONE_S = 15.0
-"""A node that delivers and was not heard of for so long does no more."""
-
 _STILL_S = 3
-_FORGET_S = 86_400.0
-_KEYS = 0x436C6178
 
 
 class Which(Enum):
@@ -67,6 +61,10 @@ class Leases(Protocol):
     def by_server(self) -> bool:
         """Whether what is due is due by the server's clock, and nobody says when the next row will be."""
 
+    @property
+    def nodes(self) -> int:
+        """How many nodes deliver, this one among them."""
+
     def heads(
         self,
         connection: Connection,
@@ -89,9 +87,6 @@ class Leases(Protocol):
             now: Unix seconds, where no server has a clock of its own.
             which: What is due, what is past its deadline, or all.
         """
-
-    def may_decide(self, connection: Connection, key: str) -> bool:
-        """Whether who is told of a key may be decided now; if so, nobody else does until the transaction ends."""
 
     def take(self, connection: Connection, rows: Collection[int], *, steady: float) -> None:
         """Have these rows be this node's, inside the transaction that found them."""
@@ -116,6 +111,7 @@ class OneNode:
     """Nobody else sends: what is on its way is known to whoever sends it."""
 
     by_server = False
+    nodes = 1
 
     def heads(
         self,
@@ -130,10 +126,6 @@ class OneNode:
         """Return the first waiting row of each key but the busy ones, also those that are not due yet."""
         latest = now if which is Which.OVERDUE else float("inf")
         return outbox.heads(connection, target, limit=limit, busy=busy, deadline=latest)
-
-    def may_decide(self, connection: Connection, key: str) -> bool:  # noqa: ARG002
-        """Return that it may."""
-        return True
 
     def take(self, connection: Connection, rows: Collection[int], *, steady: float) -> None:
         """Do nothing."""
@@ -165,11 +157,13 @@ class SharedLeases:
         name: By which it leases; never another process's.
         held: Its rows, and until when each is surely its own, by its own clock that never jumps.
         lost: How many were another's before it said what came of them.
+        nodes: How many nodes deliver, this one among them, as it was looked at last.
     """
 
     name: str
     held: dict[int, float] = field(default_factory=dict)
     lost: int = 0
+    nodes: int = 1
 
     by_server = True
 
@@ -189,11 +183,6 @@ class SharedLeases:
         """
         values = (target, self.name, list(self.held), list(busy), limit)
         return [outbox.head_of(row) for row in connection.execute(_CLAIMS[which], values).fetchall()]
-
-    def may_decide(self, connection: Connection, key: str) -> bool:
-        """Whether nobody else decides about the key just now; it does not wait, so that no two wait for each other."""
-        query = "SELECT pg_try_advisory_xact_lock(hashtextextended(?, ?))"
-        return bool(connection.execute(query, (key, _KEYS)).fetchone()[0])
 
     def take(self, connection: Connection, rows: Collection[int], *, steady: float) -> None:
         """Have these rows be this node's, inside the transaction that found them."""
@@ -262,80 +251,7 @@ class SharedLeases:
         """  # noqa: S608
         return connection.execute(turn, (target, every_s, every_s)).fetchone() is not None
 
-    def sign_in(self, connection: Connection, node: str) -> float:
-        """Say that this node delivers, and return the server's time; to be done every few seconds."""
-        sign = f"""
-            INSERT INTO deliverers (name, node, since, seen_at) VALUES (?, ?, {_NOW}, {_NOW})
-            ON CONFLICT (name) DO UPDATE SET seen_at = excluded.seen_at, node = excluded.node RETURNING seen_at
-        """  # noqa: S608
-        return float(connection.execute(sign, (self.name, node)).fetchone()[0])
-
-    def sign_out(self, connection: Connection) -> None:
-        """Let all go, and say that this node delivers no more."""
-        self.give_back(connection, list(self.held))
-        connection.execute("DELETE FROM deliverers WHERE name = ?", (self.name,))
-
-
-class Deciding:
-    """A transaction in which is decided what is sent; where nobody shares the outbox it begins with what is written.
-
-    Attributes:
-        changed: Whether anything was written of who is told.
-    """
-
-    def __init__(self, connection: Connection, leases: Leases) -> None:
-        self.changed = False
-        self._transaction = Transaction(connection)
-        self._at_once = leases.by_server
-
-    def __enter__(self) -> Self:
-        if self._at_once:
-            self._transaction.begin()
-        return self
-
-    def write(self) -> None:
-        """Begin it, if it has not begun: something is to be written."""
-        if not self.changed and not self._at_once:
-            self._transaction.begin()
-        self.changed = True
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        if not self.changed and not self._at_once:
-            return
-        if kind is None:
-            self._transaction.commit()
-        else:
-            self._transaction.roll_back()
-
 
 def leases_of(connection: Connection, name: str) -> Leases:
     """Return what a node has that sends from a database; `name` is its own, of this one run."""
     return OneNode() if connection.dialect is Dialect.SQLITE else SharedLeases(name)
-
-
-def decide(connection: Connection, keys: Iterable[str]) -> None:
-    """Have nobody else decide who is told of these keys until the transaction ends.
-
-    Say all of them at once, before anything is written: two that wait for each other get nowhere.
-    """
-    if connection.dialect is Dialect.SQLITE or not (names := sorted(set(keys))):
-        return
-    connection.execute(
-        "SELECT pg_advisory_xact_lock(key) FROM ("
-        "SELECT DISTINCT hashtextextended(name, ?) AS key FROM unnest(?::text[]) AS name ORDER BY key) AS sorted",
-        (_KEYS, names),
-    ).fetchall()
-
-
-def delivering(connection: Connection) -> list[str] | None:
-    """Return the nodes that deliver now; None where this one does so alone."""
-    if connection.dialect is Dialect.SQLITE:
-        return None
-    query = f"SELECT node FROM deliverers WHERE seen_at > {_NOW} - ? ORDER BY node"  # noqa: S608
-    return [row[0] for row in connection.execute(query, (GONE_S,)).fetchall()]
-
-
-def prune(connection: Connection) -> None:
-    """Forget nodes that do not deliver any more."""
-    if connection.dialect is not Dialect.SQLITE:
-        connection.execute(f"DELETE FROM deliverers WHERE seen_at < {_NOW} - ?", (_FORGET_S,))  # noqa: S608

@@ -22,6 +22,7 @@ from ..delivery import Deliverer
 from ..receivers import Answer, DeliveryError, Receiver
 from ..storage import audit, drill_rows, outbox
 from ..storage.database import Transaction
+from ..storage.deciding import decide
 from ..storage.drill_rows import DrillRow
 from ..targets import receiver_of
 
@@ -163,6 +164,7 @@ class Drills:
 
         def add() -> None:
             with Transaction(connection):
+                decide(connection, [key])
                 for target in targets:
                     outbox.add(connection, target, told, deadline=told.at + 2 * wait_s)
                 audit.add(connection, entered)

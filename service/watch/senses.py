@@ -33,6 +33,7 @@ class Pulse:
         refusing: Whether the last one could not.
         faults: How many evaluations raised, since the start.
         failing: The integrations that fail.
+        undelivered: Why nobody sends what is decided; "" where somebody does.
     """
 
     lag_s: float
@@ -41,6 +42,7 @@ class Pulse:
     refusing: bool
     faults: int
     failing: tuple[Failing, ...]
+    undelivered: str = ""
 
 
 class Question(Generic[T]):
@@ -78,6 +80,7 @@ class Senses:
         loop: asyncio.AbstractEventLoop,
         *,
         ways: Callable[[], Collection[str]],
+        undelivered: Callable[[], str] = lambda: "",
         clock: Callable[[], float],
         steady: Callable[[], float],
         limits: Limits = PATIENCE,
@@ -90,6 +93,7 @@ class Senses:
             evaluate: The job that has the core evaluate.
             loop: Where the service runs.
             ways: The integrations by which somebody can be paged.
+            undelivered: Why nobody sends what is decided; "" where somebody does. In the core's thread.
             clock: Unix seconds.
             steady: Seconds that never jump.
             limits: How patient to be.
@@ -100,6 +104,8 @@ class Senses:
         self._evaluate = evaluate
         self._loop = loop
         self._ways = ways
+        self._ask_for_senders = undelivered
+        self._undelivered = ""
         self._clock = clock
         self._steady = steady
         self._pulse: Question[Pulse] = Question(lambda: core.submit(self._feel))
@@ -142,6 +148,7 @@ class Senses:
             self._write_at = self._steady()
             self._fault = self._fault_of_a_write()
             self._failing = tuple(self._deliverer.failing())
+            self._undelivered = self._ask_for_senders()
         return Pulse(
             lag_s=core.lag_s,
             fault=self._fault,
@@ -149,6 +156,7 @@ class Senses:
             refusing=core.tally.refusing,
             faults=core.tally.faults,
             failing=self._failing,
+            undelivered=self._undelivered,
         )
 
     def _fault_of_a_write(self) -> str:
@@ -186,6 +194,8 @@ class Senses:
             wrong[Part.EVALUATION] = f"{felt.lag_s:.0f} s behind the clock"
         elif felt.faults > before.faults:
             wrong[Part.EVALUATION] = "it raises, which is a bug of Claxon: its log says more"
+        if felt.undelivered:
+            wrong[Part.WORKERS] = felt.undelivered
         if said := self._who_fails(felt.failing):
             wrong[Part.WAYS] = said
         return wrong

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.peer("postgres")
 
 REJECTED = {"model": "claude-test", "app": "shop", "status": 401, "error_type": "authentication_error"}
 ROLES = ("ingest", "evaluate", "deliver")
-STANDING_BY = {"ingest": "ready", "evaluate": "standby", "deliver": "standby"}
+STANDING_BY = {"ingest": "ready", "evaluate": "standby", "deliver": "ready"}
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ from service.receivers import Answer, DeliveryError, Reason
 from service.storage import outbox
 from service.storage.connecting import Connection
 from service.storage.database import Transaction, open_beside, open_database
-from service.storage.leases import LEASE_S, decide
+from service.storage.deciding import decide
+from service.storage.leases import LEASE_S
 from service.storage.outbox import Delivery
 from service.storage.places import PostgresUrl
 from tests.support.notifications import make_message, make_notification

@@ -11,10 +11,11 @@ BEGIN
 END $$;
 CREATE TRIGGER outbox_due_at BEFORE INSERT ON outbox FOR EACH ROW EXECUTE FUNCTION due_by_our_clock();
 
--- Nodes that deliver, each with the name by which it leases; and when an integration that forgets is told again, by whoever is first.
+-- Nodes that deliver, each with the name by which it leases and, as JSON, the integrations that its configuration has; and when an integration that forgets is told again, by whoever is first.
 CREATE TABLE deliverers (
   name    TEXT COLLATE "C" PRIMARY KEY,
   node    TEXT NOT NULL,
+  targets TEXT NOT NULL,
   since   DOUBLE PRECISION NOT NULL,
   seen_at DOUBLE PRECISION NOT NULL
 );

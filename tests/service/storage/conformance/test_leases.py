@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from service.storage import leases as lease_rows
-from service.storage import outbox
+from service.storage import deliverers, outbox
 from service.storage.connecting import Connection
 from service.storage.database import Transaction, open_beside, open_database
-from service.storage.leases import LEASE_S, Deciding, Leases, SharedLeases, Which, decide, delivering, leases_of
+from service.storage.deciding import Deciding, decide, may_decide
+from service.storage.deliverers import Delivering, delivering
+from service.storage.leases import LEASE_S, Leases, SharedLeases, Which, leases_of
 from service.storage.outbox import Head
 from service.storage.places import Place, PostgresUrl
 from tests.support.notifications import NOON, make_message, make_notification
@@ -80,7 +81,7 @@ class Node:
 
     def claim(self, target: str = TARGET, *, limit: int = 100) -> list[str]:
         """Take what is due, and return the keys."""
-        with Deciding(self.connection, self.leases):
+        with Deciding(self.connection, at_once=True):
             found = self.leases.heads(self.connection, target, limit=limit, busy=(), now=0.0)
             self.leases.take(self.connection, [head.id for head in found], steady=0.0)
         return [head.dedup_key for head in found]
@@ -107,7 +108,7 @@ def add(connection: Connection, *keys: str, target: str = TARGET, at: float = NO
 def look(
     connection: Connection, leases: Leases, *, now: float = LATER, busy: tuple[str, ...] = (), which: Which = Which.DUE
 ) -> list[Head]:
-    with Deciding(connection, leases):
+    with Deciding(connection, at_once=leases.by_server):
         return leases.heads(connection, TARGET, limit=10, busy=busy, now=now, which=which)
 
 
@@ -148,7 +149,7 @@ def test_what_is_past_its_deadline_is_found_by_it(writer: Connection) -> None:
 def test_what_is_settled_is_behind_nothing(writer: Connection) -> None:
     add(writer, "a", "a")
     leases = leases_of(writer, "me")
-    with Deciding(writer, leases) as deciding:
+    with Deciding(writer, at_once=leases.by_server) as deciding:
         deciding.write()
         (head,) = leases.heads(writer, TARGET, limit=1, busy=(), now=LATER)
         leases.take(writer, [head.id], steady=0.0)
@@ -193,7 +194,7 @@ def test_each_of_many_rows_is_claimed_by_one_of_many_nodes(nodes: Nodes) -> None
 def test_what_another_node_looks_at_is_not_waited_for(nodes: Nodes) -> None:
     one, two = nodes.node("one"), nodes.node("two")
     add(nodes.elected, "a", "b")
-    with Deciding(one.connection, one.leases):
+    with Deciding(one.connection, at_once=True):
         assert len(one.leases.heads(one.connection, TARGET, limit=1, busy=(), now=0.0)) == 1
         assert two.claim() == ["b"]
 
@@ -273,7 +274,7 @@ def test_what_is_tried_again_later_is_not_due_before(nodes: Nodes) -> None:
     one, two = nodes.node("one"), nodes.node("two")
     add(nodes.elected, "a")
     one.claim()
-    at = one.leases.sign_in(one.connection, "one:1")
+    at = deliverers.sign_in(one.connection, "one", "one:1", ())
     with Transaction(one.connection):
         assert one.leases.settle(one.connection, 1)
         (head,) = outbox.heads(one.connection, TARGET, limit=1)
@@ -299,10 +300,10 @@ def test_who_is_told_of_a_key_is_decided_by_one_at_a_time(nodes: Nodes) -> None:
     with Transaction(one.connection):
         decide(one.connection, ["a", "b"])
         with Transaction(two.connection):
-            assert not two.leases.may_decide(two.connection, "a")
-            assert two.leases.may_decide(two.connection, "c")
+            assert not may_decide(two.connection, "a")
+            assert may_decide(two.connection, "c")
     with Transaction(two.connection):
-        assert two.leases.may_decide(two.connection, "a")
+        assert may_decide(two.connection, "a")
 
 
 def test_whoever_decides_for_sure_waits_for_whoever_decides_now(nodes: Nodes) -> None:
@@ -356,21 +357,25 @@ def test_a_turn_to_tell_again_is_one_nodes(nodes: Nodes) -> None:
 
 def test_the_nodes_that_deliver_are_known_until_they_end_or_are_silent(nodes: Nodes) -> None:
     one, two = nodes.node("one"), nodes.node("two")
-    one.leases.sign_in(one.connection, "one:1")
-    two.leases.sign_in(two.connection, "two:1")
-    assert delivering(nodes.elected) == ["one:1", "two:1"]
-    two.leases.sign_out(two.connection)
-    assert delivering(nodes.elected) == ["one:1"]
+    deliverers.sign_in(one.connection, "one", "one:1", [OTHER, TARGET])
+    deliverers.sign_in(two.connection, "two", "two:1", [TARGET])
+    assert delivering(nodes.elected) == [
+        Delivering(node="one:1", targets=[OTHER, TARGET]),
+        Delivering(node="two:1", targets=[TARGET]),
+    ]
+    deliverers.sign_out(two.connection, "two")
+    deliverers.sign_in(one.connection, "one", "one:1", [TARGET])
+    assert delivering(nodes.elected) == [Delivering(node="one:1", targets=[TARGET])]
     nodes.elected.execute("UPDATE deliverers SET seen_at = seen_at - 100000")
     assert delivering(nodes.elected) == []
-    lease_rows.prune(nodes.elected)
+    deliverers.prune(nodes.elected)
     assert nodes.elected.execute("SELECT count(*) FROM deliverers").fetchone()[0] == 0
 
 
 def test_one_node_on_a_folder_shares_with_nobody(tmp_path: Path) -> None:
     connection = open_database(tmp_path)
     assert delivering(connection) is None
-    lease_rows.prune(connection)
+    deliverers.prune(connection)
     connection.close()
 
 
@@ -382,3 +387,21 @@ def test_a_node_that_stands_still_in_a_transaction_holds_up_nobody_for_long(node
     # The server ends the session of the one that says nothing, in 3 s.
     with Transaction(nodes.elected):
         decide(nodes.elected, ["a"])
+
+
+def test_a_key_may_be_any_text(nodes: Nodes) -> None:
+    odd = "a\0b'\"{},\\ é 😀 \ufffe NULL"
+    one = nodes.node("one")
+    add(nodes.elected, odd, "plain")
+    with Transaction(one.connection):
+        decide(one.connection, [odd, "plain"])
+        assert may_decide(one.connection, odd)
+    with Deciding(one.connection, at_once=True):
+        found = one.leases.heads(one.connection, TARGET, limit=5, busy=[odd], now=0.0)
+    assert [head.dedup_key for head in found] == ["plain"]
+    assert one.claim() == [odd, "plain"]
+
+
+def test_more_keys_than_the_server_has_room_for_locks_are_decided_in_one_transaction(nodes: Nodes) -> None:
+    with Transaction(nodes.elected):
+        decide(nodes.elected, [f"k{n}" for n in range(50_000)])
