@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -102,7 +103,13 @@ def keys_of(pager: Pager) -> list[str]:
 
 
 def apps_of(pager: Pager) -> list[str]:
-    return [one.json["commonLabels"]["app"] for one in pager.received]
+    """Return the apps that it was told of, in order; Claxon's own alerts have none."""
+    labels = [one.json["commonLabels"] for one in pager.received]
+    return [found["app"] for found in labels if "app" in found]
+
+
+def names_of(pager: Pager) -> list[str]:
+    return [one.json["commonLabels"].get("alertname") for one in pager.received]
 
 
 def test_of_500_pages_under_load_each_is_sent_once_by_one_of_two_nodes(
@@ -188,15 +195,12 @@ def test_what_a_receiver_refuses_goes_to_who_stands_in_once_whichever_node_sends
     apps = [f"app-{n}" for n in range(60)]
     world.page(*apps)
     assert world.all_over(within=30)
-    mine = [app for app in apps_of(world.backup) if app in apps]
-    assert sorted(mine) == sorted(apps)
+    assert sorted(apps_of(world.pager)) == sorted(apps_of(world.backup)) == sorted(apps)
     # What began elsewhere ends there, and nowhere else.
-    before = len(world.pager.received)
     world.page(*apps, over=True)
     assert world.all_over(within=30)
-    assert len(world.pager.received) == before
-    ends = [one.json["commonLabels"]["app"] for one in world.backup.received if one.json["status"] == "resolved"]
-    assert sorted(ends) == sorted(apps)
+    assert sorted(apps_of(world.pager)) == sorted(apps)
+    assert sorted(apps_of(world.backup)) == sorted(2 * apps)
 
 
 def test_a_node_that_is_cut_off_from_the_database_sends_nothing_new_and_comes_back(
@@ -291,3 +295,35 @@ def test_the_elected_node_and_one_that_stands_by_both_deliver_if_they_have_the_r
     assert sorted(apps_of(world.pager)) == sorted(apps)
     assert "notification.delivered" in elected.log
     assert "notification.delivered" in standby.log
+
+
+def test_the_elected_node_says_that_a_receiver_fails_by_what_others_tried(
+    tmp_path: Path, postgres: Postgres, stack: ExitStack
+) -> None:
+    world = World(tmp_path, postgres, stack, pager=Pager(401))
+    world.deliver()
+    world.page("shop")
+    assert until(lambda: "ClaxonDeliveryFailing" in names_of(world.backup), 20)
+    (row,) = [row for row in world.elected.get("/v1/deliveries")["deliveries"] if row["target"] == TARGET]
+    assert (row["state"], row["tries"][0]["outcome"]) == ("failed", "auth_error")
+
+
+def test_a_fire_drill_goes_by_a_node_that_delivers(tmp_path: Path, postgres: Postgres, stack: ExitStack) -> None:
+    world = World(tmp_path, postgres, stack)
+    world.deliver()
+    asked = json.dumps({"receiver": "on-call"}).encode()
+    status, drill, _ = world.elected.request("POST", "/v1/fire-drill", asked, {"Content-Type": "application/json"})
+    assert (status, drill["dedup_key"] != "") == (200, True)
+    assert [leg["trigger"]["state"] for leg in drill["integrations"]] == ["delivered"]
+    assert [one.json["status"] for one in world.pager.received] == ["firing", "resolved"]
+
+
+def test_where_no_node_delivers_people_are_told_past_the_outbox(
+    tmp_path: Path, postgres: Postgres, stack: ExitStack
+) -> None:
+    world = World(tmp_path, postgres, stack)
+    told = world.pager.wait_for(1, within=90)
+    assert told[0].json["commonLabels"]["alertname"] == "ClaxonBlind"
+    assert "no node delivers" in json.dumps(told[0].json)
+    world.deliver()
+    assert until(lambda: world.pager.received[-1].json["status"] == "resolved", 90)
