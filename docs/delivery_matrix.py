@@ -42,6 +42,26 @@ is refused for good wakes nobody; the ledger says where the page still shows as 
 
 An integration that took nothing is asked by one page at a time, after pauses that grow from 1 s to 5 min, however many wait; with the first page that it takes it gets up to
 four at once again, never two of one `dedup_key`, and never faster than its `rate_limit`. `GET /v1/deliveries` shows each try and what the vendor said to it.
+
+## Where several nodes deliver
+
+On [one PostgreSQL](../architecture.md#leases) any number of nodes may deliver, elected or not. A message is one node's at a time, by a lease of ten seconds that is renewed
+while it is on its way; messages of one `dedup_key` go out in order, whichever nodes send them. What a receiver sees when a node fails in mid-send:
+
+| the node | the message | the receiver sees |
+|---|---|---|
+| is told to end (SIGTERM) | is waited for, up to 20 s, and noted; what is not begun yet others send at once | it once |
+| is killed, or its machine is lost | another node sends it when the lease has ended, ten seconds later at most | it twice if it had arrived, with the same keys |
+| stands still (a paused machine), and goes on later | the same; what this node notes then counts for nothing, and what it had not begun to send it does not send | the same; what was half sent may arrive late, after what came after it |
+| is cut off from the database | is on its way still; what comes of it is noted later, if no other node has sent it by then; nothing new is begun | it twice where the cut lasts longer than the lease |
+
+*The same keys* are `Idempotency-Key` and `X-Claxon-Dedup-Key` of a webhook, `dedup_key` of PagerDuty, the alias of Opsgenie, the Message-ID of mail and the labels of an Alertmanager:
+there it is one page. Chats know no keys and show it twice. If more was decided of the group meanwhile, it goes along: then `Idempotency-Key` is another one, and
+the others are the same.
+
+Four messages at once, and the pauses after failures, are each node's own; a rate is divided among the nodes that deliver. All must have the same configuration: reload each
+(`POST /-/reload` at the elected one, SIGHUP at the others). What waits for a receiver that no node knows is given up within a minute. Where no node delivers, or none
+of them knows a receiver of the elected one's configuration, `ClaxonBlind` is told past the outbox.
 """
 
 

@@ -42,6 +42,7 @@ from .leaving import LOOK_S, Leaving
 from .links import PATH, SECRET_BYTES, SECRET_NAME, Links
 from .live import Live
 from .metrics import Metrics
+from .metrics.leases import LeaseSample
 from .metrics.push import Push
 from .nodes.follower import Follower
 from .pagerduty_sync import PagerDutySync
@@ -322,6 +323,7 @@ class Service:
         self.scheduler.every(FAILING_S, "wal", self._job("wal", self._look_at_the_wal))
         self.scheduler.every(LOOK_S, "database", self.leaving.look)
         if is_shared(self.settings.data):
+            self.metrics.leases = lambda: LeaseSample(nodes=self.elsewhere.nodes)
             self.scheduler.every(LOOK_S, "elsewhere", self._job("elsewhere", self.elsewhere.look))
             self.scheduler.every(AUDIT_S, "unknown", self._job("unknown", self.deliverer.look_for_unknown))
         self.scheduler.start()

@@ -477,15 +477,7 @@ class Core:
         self._open.add(decisions=[row])
 
     def write_down(self, write: Callable[[], Iterable[Decision]], *, keys: Iterable[str] = ()) -> None:
-        """Note what came of deliveries in one transaction; the next tick at the latest writes the ledger's rows.
-
-        Args:
-            write: Called inside the transaction; it returns those rows.
-            keys: Those of which is decided who else is told.
-
-        Raises:
-            DatabaseError: Nothing of it is written.
-        """
+        """Note what came of deliveries, as `Office` says; the next tick at the latest writes the ledger's rows."""
         with Transaction(self.connection):
             decide(self.connection, keys)
             rows = list(write())

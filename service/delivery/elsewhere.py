@@ -29,18 +29,20 @@ class Elsewhere:
         self._connection = connection
         self._targets = targets
         self._newest = 0
+        self._nodes = 0
 
     def look(self) -> None:
-        """See whether anybody has tried to deliver anything since."""
+        """See who delivers, and whether anybody has tried to deliver anything since."""
+        self._nodes = len(deliverers.delivering(self._connection) or ())
         newest = attempts.newest(self._connection)
         if newest != self._newest:
             self._newest = newest
             self.news += 1
 
+    @property
     def nodes(self) -> int:
-        """Return how many nodes deliver; this process alone where none shares the outbox."""
-        found = deliverers.delivering(self._connection)
-        return 1 if found is None else len(found)
+        """How many nodes deliver, as it was looked at last."""
+        return self._nodes
 
     def trouble(self) -> str:
         """Return why something may wait that nobody sends; "" where every integration is some node's."""

@@ -23,6 +23,7 @@ from ..scheduler import Scheduler
 from ..watch.tally import WatchTally
 from .exposition import render
 from .inbox import InboxSample
+from .leases import LeaseSample
 from .sample import Sample, take, with_the_rest
 
 __all__ = ["Metrics"]
@@ -47,6 +48,8 @@ class Metrics:
         self._keys = keys or Keys()
         # Where several nodes share the database: what waits in the inbox.
         self.inbox: Callable[[], InboxSample] | None = None
+        # And who delivers.
+        self.leases: Callable[[], LeaseSample] | None = None
         self._took_s: float | None = None
         self.pushed = {"sent": 0, "failed": 0}
 
@@ -65,7 +68,13 @@ class Metrics:
     def whole(self, sample: Sample) -> Sample:
         """Return a sample with all that need not be worked out in the core's thread; takes as long as a scrape."""
         inbox = self.inbox() if self.inbox is not None else None
-        return dataclasses.replace(with_the_rest(sample), scrape_s=self._took_s, pushed=dict(self.pushed), inbox=inbox)
+        return dataclasses.replace(
+            with_the_rest(sample),
+            scrape_s=self._took_s,
+            pushed=dict(self.pushed),
+            inbox=inbox,
+            leases=self.leases() if self.leases is not None else None,
+        )
 
     def took(self, seconds: float) -> None:
         """Take how long a scrape took from its request to its answer; the next one tells."""

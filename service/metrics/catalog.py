@@ -11,6 +11,7 @@ from .calls import CALLS
 from .door import INGEST, KEYS
 from .engine_room import CORE
 from .inbox import INBOX
+from .leases import LEASES
 from .measured import MEASURED
 from .standing import ALERTS, BUDGETS
 from .telling import DELIVERY, PEOPLE, WATCH
@@ -31,5 +32,8 @@ AT_A_DOOR = tuple(
 )
 """Those that a door counts, whoever evaluates what comes in."""
 
-OF_NODES = INBOX.metrics
+BY_WHO_SENDS = tuple(metric for metric in DELIVERY.metrics if metric.name != "claxon_outbox_pending")
+"""Those that a node counts that delivers, whoever decides what is sent."""
+
+OF_NODES = (*INBOX.metrics, *LEASES.metrics)
 """Those that there are beside the others where several nodes share a database."""

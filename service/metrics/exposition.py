@@ -72,8 +72,18 @@ def _format(kind: str, named: dict[str, str]) -> Format | None:
 
 def families(sample: Sample, metrics: Iterable[Metric] = (*METRICS, *OF_NODES)) -> Iterator[Family]:
     """Return every metric with its rows: those of the catalog, then those of the process."""
+    yield from of_sample(sample, metrics)
+    yield from of_process()
+
+
+def of_sample(sample: Sample, metrics: Iterable[Metric]) -> Iterator[Family]:
+    """Return metrics with their rows."""
     for metric in metrics:
         yield metric, list(metric.read(sample))
+
+
+def of_process() -> Iterator[Family]:
+    """Return the metrics that every process has."""
     for found in _process.collect():
         name = found.name + "_total" if found.type == "counter" else found.name
         rows: list[Row] = [((), one.value) for one in found.samples]
@@ -81,11 +91,15 @@ def families(sample: Sample, metrics: Iterable[Metric] = (*METRICS, *OF_NODES)) 
         yield Metric(name=name, unit=unit, help=found.documentation, read=lambda _: []), rows
 
 
-def render(sample: Sample, accept: str = "", *, metrics: Iterable[Metric] | None = None) -> tuple[bytes, str]:
+def render(sample: Sample, accept: str = "") -> tuple[bytes, str]:
     """Return a sample in the format that is asked for, and its content type; any thread may."""
-    found = format_of(accept)
-    named = families(sample) if metrics is None else families(sample, metrics)
-    return found.write(_politely(named)), found.content_type
+    return written(families(sample), accept)
+
+
+def written(found: Iterator[Family], accept: str) -> tuple[bytes, str]:
+    """Return families in the format that is asked for, and its content type."""
+    chosen = format_of(accept)
+    return chosen.write(_politely(found)), chosen.content_type
 
 
 def _politely(found: Iterator[Family]) -> Iterator[Family]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .catalog import CHAPTERS, METRICS
 from .inbox import INBOX
 from .labels import BOUNDS, UNITS
+from .leases import LEASES
 from .metric import Chapter, Metric
 
 _HEAD = """\
@@ -36,7 +37,7 @@ many come, and 0.5 us below 20,000 a second (`python -m benchmarks scrape`, `ing
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, *map(_chapter, (*CHAPTERS, INBOX)), _PROCESS, _labels(), _units()])
+    return "\n".join([_HEAD, *map(_chapter, (*CHAPTERS, INBOX, LEASES)), _PROCESS, _labels(), _units()])
 
 
 def _chapter(chapter: Chapter) -> str:

@@ -43,6 +43,7 @@ from .people import People
 
 if TYPE_CHECKING:
     from .inbox import InboxSample
+    from .leases import LeaseSample
 
 MAX_APPS = 1_000
 """(app, environment) with series of their own; the others share one."""
@@ -100,6 +101,7 @@ class Sample:
         scrape_s: How long the last scrape took; None before the first.
         pushed: Pushes by OTLP, by outcome.
         inbox: What waits there; None where there is no other node.
+        leases: Who delivers; None where there is no other node.
     """
 
     at: float
@@ -140,6 +142,7 @@ class Sample:
     scrape_s: float | None = None
     pushed: dict[str, int] = field(default_factory=dict)
     inbox: InboxSample | None = None
+    leases: LeaseSample | None = None
 
 
 def take(
@@ -185,9 +188,9 @@ def take(
         intake=copy.deepcopy(intake),
         waiting=core.waiting,
         lag_s=lag_s if isfinite(lag_s) else None,
-        notifications=_notifications(deliverer),
-        handed_over=_by_receiver(deliverer, deliverer.deliveries.handed_over),
-        lost=_by_receiver(deliverer, deliverer.deliveries.lost),
+        notifications=notifications(deliverer),
+        handed_over=by_receiver(deliverer, deliverer.deliveries.handed_over),
+        lost=by_receiver(deliverer, deliverer.deliveries.lost),
         undelivered=outbox.pending(core.connection),
         troubles=dict(scheduler.troubles),
         watch=copy.deepcopy(watch),
@@ -289,7 +292,8 @@ def _count_keys(state: EngineState) -> dict[str, int]:
     }
 
 
-def _notifications(deliverer: Deliverer) -> dict[Labels, int]:
+def notifications(deliverer: Deliverer) -> dict[Labels, int]:
+    """Return how often each thing came of a try of this process, by (receiver, kind, outcome); all are there."""
     found: dict[Labels, int] = {
         (*_receiver_of(target), outcome): 0 for target in deliverer.integrations for outcome in OUTCOMES
     }
@@ -300,7 +304,8 @@ def _notifications(deliverer: Deliverer) -> dict[Labels, int]:
     return found
 
 
-def _by_receiver(deliverer: Deliverer, counted: dict[str, int]) -> dict[Labels, int]:
+def by_receiver(deliverer: Deliverer, counted: dict[str, int]) -> dict[Labels, int]:
+    """Return what is counted by integration, by (receiver, kind); all are there."""
     found: dict[Labels, int] = {_receiver_of(target): 0 for target in deliverer.integrations}
     for target, n in dict(counted).items():
         found[_receiver_of(target)] = found.get(_receiver_of(target), 0) + n

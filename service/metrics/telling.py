@@ -10,8 +10,9 @@ from .metric import Chapter, Metric, named, one
 DELIVERY = Chapter(
     title="Notifications",
     about=(
-        "Counted since the process started; all outcomes of a configured receiver are there from 0. Labels: the "
-        "receivers' names and kinds in the configuration, and a closed set of outcomes."
+        "Counted since the process started, where it delivers: sum over the nodes, if there are several. All outcomes "
+        "of a configured receiver are there from 0. Labels: the receivers' names and kinds in the configuration, and a "
+        "closed set of outcomes."
     ),
     metrics=(
         Metric(

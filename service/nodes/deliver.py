@@ -6,19 +6,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
 
+from alerts.config import KeyConfig
+
 from ..config_file import ConfigFileError, Loaded, load_config
 from ..delivery import Deliverer
 from ..difference import receivers_to_use
+from ..keys.book import Book
+from ..keys.in_force import Keys
+from ..metrics.exposition import Family
+from ..metrics.leases import LeaseSample
 from ..roles import Role
 from ..settings import Settings
+from ..storage.connecting import Connection
 from ..storage.database import open_beside
 from ..web import reload_on_hangup
+from .deliver_metrics import families
 from .delivery_office import DeliveryOffice
 
 if TYPE_CHECKING:
@@ -40,16 +48,18 @@ class DeliverPart:
 
     role = Role.DELIVER
 
-    def __init__(self, settings: Settings, loaded: Loaded) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...]) -> None:
         """Take the settings over.
 
         Args:
             settings: Of this run.
             loaded: The configuration, with the receivers.
+            keys: Those of the environment and the configuration; they let somebody read what is counted.
         """
         self._settings = settings
         self._loaded = loaded
         self._one_at_a_time = asyncio.Lock()
+        self._keys = Keys(keys, exposed=not settings.loopback)
         self._stop_listening: Callable[[], None] = lambda: None
         self.office = DeliveryOffice(
             lambda: open_beside(settings.data),
@@ -61,7 +71,21 @@ class DeliverPart:
         )
 
     def install(self, app: FastAPI) -> None:
-        """Add what it answers while the node is not elected."""
+        """Say who may read what this node counts, if no other part of it does."""
+        if getattr(app.state, "keys", None) is None:
+            app.state.keys = self._keys
+            self.office.on_renewed = self._look_at_keys
+
+    def _look_at_keys(self, connection: Connection) -> None:
+        self._keys.adopt(Book(connection, clock=self.office.clock).all())
+
+    def families(self) -> Iterator[Family]:
+        """Return what is counted here."""
+        return families(self.deliverer, self._sample())
+
+    def _sample(self) -> LeaseSample:
+        leases = self.office.leases
+        return LeaseSample(nodes=leases.nodes, held=len(leases.held), lost=leases.lost, away=bool(self.office.why))
 
     async def start(self) -> None:
         """Begin; the database need not be there."""
@@ -78,6 +102,7 @@ class DeliverPart:
     async def lead(self, service: Service) -> None:
         """Take note that this node is elected: it is told at once of what there is to send."""
         await self.reload()
+        service.metrics.leases = self._sample
         service.deliverer.count_by(self.deliverer.deliveries)
         service.core.on_outbox = self.office.on_outbox
         service.configuration.on_reloaded = self.reload

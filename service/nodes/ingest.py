@@ -8,28 +8,30 @@ Elected, the node has its service's doors; what is on its way through these is a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from fastapi import APIRouter, Depends, FastAPI, Request, Response
+from fastapi import FastAPI
 
 from alerts.config import KeyConfig
 
 from .. import clock as clocks
 from ..api import loki, otlp
-from ..api.auth import Receive, SameOrigin, Scope, Send, require
+from ..api.auth import Receive, SameOrigin, Scope, Send
 from ..api.bodies import Budget
 from ..api.events import PATH as EVENTS
 from ..api.events import install_events
 from ..api.problems import Problem, problem_response
 from ..intake import Intake
 from ..keys.in_force import Keys
+from ..metrics.exposition import Family
 from ..rejects import Rejects
 from ..roles import Role
 from ..settings import Settings
 from ..storage.connecting import Connection
 from ..storage.database import open_beside
 from .inbox_writer import InboxWriter
-from .ingest_metrics import NodeSample, take, written
+from .ingest_metrics import families, take
 from .rounds import MOST_BYTES, Rounds
 from .switch import Application
 
@@ -83,7 +85,6 @@ class IngestPart:
         app.add_middleware(_OnceKeysAreKnown, part=self)
         app.include_router(otlp.router)
         app.include_router(loki.router)
-        app.include_router(_router)
         install_events(app, self)
 
     async def start(self) -> None:
@@ -103,26 +104,18 @@ class IngestPart:
         await asyncio.to_thread(self.taker.stop)
         await asyncio.to_thread(self.rounds.stop)
 
-    def sample(self) -> NodeSample:
+    def families(self) -> Iterator[Family]:
         """Return what is counted here."""
-        return take(
-            self.intake,
-            self.keys,
-            self.taker.tally,
-            self.rounds.tally,
-            keys_age_s=self.rounds.keys_age_s,
-            now=self.clock(),
+        return families(
+            take(
+                self.intake,
+                self.keys,
+                self.taker.tally,
+                self.rounds.tally,
+                keys_age_s=self.rounds.keys_age_s,
+                now=self.clock(),
+            )
         )
-
-
-_router = APIRouter()
-
-
-@_router.get(METRICS, dependencies=[Depends(require("read"))])
-async def metrics(request: Request) -> Response:
-    """Answer what this node counts, in the format that Prometheus asks for."""
-    body, kind = written(request.app.state.service.sample(), request.headers.get("accept", ""))
-    return Response(body, media_type=kind)
 
 
 class _OnceKeysAreKnown:

@@ -6,14 +6,15 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import cast
 
 from ..intake import Intake
 from ..keys.in_force import Keys
-from ..metrics.catalog import AT_A_DOOR, OF_NODES
-from ..metrics.exposition import render
-from ..metrics.inbox import InboxSample
+from ..metrics.catalog import AT_A_DOOR
+from ..metrics.exposition import Family, of_sample
+from ..metrics.inbox import INBOX, InboxSample
 from ..metrics.sample import Labels, Sample
 from .inbox_writer import WriterTally
 from .rounds import RoundsTally
@@ -50,7 +51,7 @@ def take(
     )
 
 
-def written(sample: NodeSample, accept: str) -> tuple[bytes, str]:
-    """Return a sample in the format that an Accept header asks for, and its content type."""
-    # The metrics at a door, and those of nodes, read nothing else of a sample.
-    return render(cast("Sample", sample), accept, metrics=(*AT_A_DOOR, *OF_NODES))
+def families(sample: NodeSample) -> Iterator[Family]:
+    """Return the metrics at a door, and those of the inbox, with their rows."""
+    # They read nothing else of a sample.
+    return of_sample(cast("Sample", sample), (*AT_A_DOOR, *INBOX.metrics))

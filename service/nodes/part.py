@@ -5,10 +5,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Protocol
 
 from fastapi import FastAPI
 
+from ..metrics.exposition import Family
 from ..roles import Role
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ class Part(Protocol):
 
     async def start(self) -> None:
         """Begin; the database need not be there."""
+
+    def families(self) -> Iterable[Family]:
+        """Return what it counts, for a node that is not elected."""
 
     def unready(self) -> str:
         """Return why it cannot work now; "" if it can."""

@@ -26,8 +26,9 @@ def parts_of(settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...], in
         intake: Counts what comes in.
     """
     parts: list[Part] = []
+    keys = (*keys, *loaded.config.keys)
     if Role.INGEST in settings.roles:
-        parts.append(IngestPart(settings, (*keys, *loaded.config.keys), intake))
+        parts.append(IngestPart(settings, keys, intake))
     if Role.DELIVER in settings.roles:
-        parts.append(DeliverPart(settings, loaded))
+        parts.append(DeliverPart(settings, loaded, keys))
     return parts

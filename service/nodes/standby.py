@@ -5,13 +5,19 @@
 
 from __future__ import annotations
 
-from fastapi import FastAPI
+from itertools import chain
+
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
+from ..api.auth import require
 from ..api.problems import Problem, install_problems, problem_response
 from ..api.status import answer_ready
+from ..metrics.exposition import of_process, written
 from .standing import Stage, Standing
 from .switch import Receive, Scope, Send
+
+METRICS = "/metrics"
 
 AGAIN_S = 1
 """After so long it may be asked again."""
@@ -34,6 +40,14 @@ def create_standby(standing: Standing) -> FastAPI:
 
     for part in standing.parts:
         part.install(app)
+
+    if standing.parts:
+
+        @app.get(METRICS, dependencies=[Depends(require("read"))])
+        async def metrics(request: Request) -> Response:
+            counted = chain(*(part.families() for part in standing.parts), of_process())
+            body, kind = written(counted, request.headers.get("accept", ""))
+            return Response(body, media_type=kind)
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         await problem_response(not_elected(standing))(scope, receive, send)

@@ -136,12 +136,15 @@ def test_a_page_that_an_event_causes_goes_out_by_a_node_that_only_delivers_and_a
     assert world.elected.post([REJECTED])[0] == 202
     assert until(lambda: world.count("outbox") > 0, SOON_S)
     assert world.pager.received == []
-    world.deliver()
+    node = world.deliver()
     assert world.all_over()
     (row,) = world.elected.get("/v1/deliveries")["deliveries"]
     assert (row["state"], [one["outcome"] for one in row["tries"]]) == ("delivered", ["delivered"])
     (told,) = world.elected.get("/v1/ledger?what=delivered")["ledger"]
     assert told["rule"] == "ClaudeAuthError/page"
+    sent = 'claxon_notifications_total{receiver="on-call",kind="webhook",outcome="delivered"} 1'
+    assert sent in node.get("/metrics")
+    assert until(lambda: "claxon_delivering_nodes 1\n" in world.elected.get("/metrics"), SOON_S)
 
 
 def test_the_page_of_a_node_that_is_killed_in_mid_send_goes_out_again_with_its_key_when_the_lease_has_ended(

@@ -104,3 +104,13 @@ def test_a_clock_that_stands_still_gives_no_more() -> None:
 
     assert gate.room(5.0, in_flight=0, rate=rate) == 0
     assert gate.wait_s(5.0, rate=rate) == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(
+    ("rate", "nodes"), [(Rate(5, 1.0), 2), (Rate(1, 1.0), 3), (Rate(10, 60.0), 4), (Rate(2, 1.0), 1)]
+)
+def test_nodes_that_share_a_rate_send_no_more_together(rate: Rate, nodes: int) -> None:
+    mine = rate.shared_by(nodes)
+    assert mine.n >= 1
+    assert mine.n * nodes <= max(rate.n, nodes)
+    assert mine.n / mine.per_s * nodes == pytest.approx(rate.n / rate.per_s)
