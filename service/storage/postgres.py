@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, LiteralString
 
 import psycopg
@@ -13,6 +14,7 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict
 
 from ..clock import now
+from . import postgres_schema
 from .errors import InUseError, StorageError, UnreachableError
 from .places import Leader, PostgresUrl
 from .postgres_connection import PostgresConnection
@@ -21,7 +23,6 @@ from .postgres_lock import ElectionLock
 OLDEST = 14
 """The oldest version of the server: it ends a session that is silent too long."""
 
-_MIGRATING = 0x436C6178_6F6E0002
 _SILENT_S = 5
 _CONNECT_S = 5
 
@@ -64,7 +65,11 @@ def open_database(url: PostgresUrl, *, create: bool = True, node: str = "") -> P
     connection.lost = lock.why
     try:
         _check_server(raw, url)
-        connection.generation = _migrate_and_elect(raw, url, may=create, node=node)
+        if create:
+            postgres_schema.run_pre(raw, url)
+        else:
+            postgres_schema.check(raw, url)
+        connection.generation = _elect(raw, node)
     except psycopg.Error as fault:
         connection.close()
         raise StorageError(f"{url}: {_said(fault)}") from fault
@@ -83,29 +88,31 @@ def open_reader(url: PostgresUrl) -> PostgresConnection:
     raw = _connect(url, "claxon reader")
     try:
         raw.execute("SET default_transaction_read_only = on")
-        version = _version(raw)
+        postgres_schema.check(raw, url)
     except psycopg.Error as fault:
         raw.close()
         raise StorageError(f"{url}: {_said(fault)}") from fault
-    try:
-        _check_version(version, url, may=False)
     except StorageError:
         raw.close()
         raise
     return PostgresConnection(raw)
 
 
-def open_beside(url: PostgresUrl) -> PostgresConnection:
+def open_beside(url: PostgresUrl, what: str = "node") -> PostgresConnection:
     """Open to write what any node may write, beside the one that is elected.
+
+    Args:
+        url: Where the database is; it must have this version's schema, or a newer one that suits.
+        what: Shown in PostgreSQL's list of connections.
 
     Raises:
         UnreachableError: The server cannot be reached, or is none that takes writes.
         StorageError: It refuses us, or the database is of another schema.
     """
-    raw = _connect(url, "claxon node")
+    raw = _connect(url, f"claxon {what}")
     try:
         _check_server(raw, url)
-        _check_version(_version(raw), url, may=False)
+        postgres_schema.check(raw, url)
     except psycopg.Error as fault:
         raw.close()
         raise UnreachableError(f"{url}: {_said(fault)}") from fault
@@ -113,6 +120,24 @@ def open_beside(url: PostgresUrl) -> PostgresConnection:
         raw.close()
         raise
     return PostgresConnection(raw)
+
+
+@contextmanager
+def connected(url: PostgresUrl, what: str) -> Iterator[psycopg.Connection[Any]]:
+    """Connect for as long as the block, whatever schema there is; who is elected does not matter.
+
+    Raises:
+        UnreachableError: The server cannot be reached, or is none that takes writes.
+        StorageError: It refuses us, the database is of a schema that is too new, or a statement failed.
+    """
+    raw = _connect(url, f"claxon {what}")
+    try:
+        _check_server(raw, url)
+        yield raw
+    except psycopg.Error as fault:
+        raise StorageError(f"{url}: {_said(fault)}") from fault
+    finally:
+        raw.close()
 
 
 def leader(url: PostgresUrl) -> Leader | None:
@@ -123,7 +148,7 @@ def leader(url: PostgresUrl) -> Leader | None:
     """
     raw = _connect(url, "claxon standby")
     try:
-        if not _version(raw):
+        if not postgres_schema.load(raw).version:
             return None
         row = raw.execute("SELECT node, since, generation FROM leader").fetchone()
     except psycopg.Error as fault:
@@ -131,13 +156,6 @@ def leader(url: PostgresUrl) -> Leader | None:
     finally:
         raw.close()
     return Leader(node=row[0], since=row[1], generation=row[2]) if row is not None and row[2] else None
-
-
-def migrations() -> list[str]:
-    """Return the scripts that lead from each schema to the next; the first makes schema 1 from nothing."""
-    folder = resources.files(__package__).joinpath("migrations/postgres")
-    found = {entry.name: entry.read_text("utf-8") for entry in folder.iterdir() if entry.name.endswith(".sql")}
-    return [found[name] for name in sorted(found)]
 
 
 def _check_url(url: PostgresUrl) -> None:
@@ -178,6 +196,7 @@ def _connect(url: PostgresUrl, what: str) -> psycopg.Connection[Any]:
             raise StorageError(f"{url}: PostgreSQL {raw.info.server_version // 10_000}: {OLDEST} or later is needed")
         for name, value in _SESSION.items():
             raw.execute("SELECT set_config(%s, %s, false)", (name, value))
+        postgres_schema.hold(raw, url)
     except psycopg.Error as fault:
         raw.close()
         raise UnreachableError(f"{url}: {_said(fault)}") from fault
@@ -223,39 +242,14 @@ def _check_server(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
         _log.warning("database.not_durable", database=str(url), error=said)
 
 
-def _migrate_and_elect(raw: psycopg.Connection[Any], url: PostgresUrl, *, may: bool, node: str) -> int:
-    """Bring the schema up to date and be elected, in one transaction; return the generation."""
-    with raw.transaction():
-        raw.execute("SELECT pg_advisory_xact_lock(%s)", (_MIGRATING,))
-        version = _version(raw)
-        _check_version(version, url, may=may)
-        scripts = migrations()
-        for script in scripts[version:]:
-            raw.execute(script)
-        if version < len(scripts):
-            raw.execute("UPDATE schema_version SET version = %s", (len(scripts),))
-        # Waits for the end of what the one before is writing; what that begins later, it finds another generation.
-        elected = raw.execute(
-            "UPDATE leader SET generation = generation + 1, node = %s, since = %s RETURNING generation", (node, now())
-        ).fetchone()
+def _elect(raw: psycopg.Connection[Any], node: str) -> int:
+    """Be elected; return the generation."""
+    # Waits for the end of what the one before is writing; what that begins later, it finds another generation.
+    elected = raw.execute(
+        "UPDATE leader SET generation = generation + 1, node = %s, since = %s RETURNING generation", (node, now())
+    ).fetchone()
     assert elected is not None
     return int(elected[0])
-
-
-def _version(raw: psycopg.Connection[Any]) -> int:
-    """Return the number of the schema; 0 of an empty database."""
-    if _one(raw, "SELECT to_regclass('schema_version')") is None:
-        return 0
-    return int(_one(raw, "SELECT version FROM schema_version"))
-
-
-def _check_version(version: int, url: PostgresUrl, *, may: bool) -> None:
-    known = len(migrations())
-    if version > known:
-        raise StorageError(f"{url}: schema {version}: made by a newer Claxon; this one knows {known}")
-    if version < known and not may:
-        said = f"schema {version}: of an older Claxon" if version else "empty"
-        raise StorageError(f"{url}: {said}: start `claxon serve` on it once")
 
 
 def _one(raw: psycopg.Connection[Any], question: LiteralString) -> Any:

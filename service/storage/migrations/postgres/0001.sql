@@ -200,5 +200,25 @@ CREATE INDEX call_totals_step ON call_totals (step);
 -- Who writes. Each election makes the generation one higher, and each transaction that writes looks first whether it is still its own.
 CREATE TABLE leader (one BIGINT PRIMARY KEY CHECK (one = 1), generation BIGINT NOT NULL, node TEXT NOT NULL, since DOUBLE PRECISION NOT NULL);
 INSERT INTO leader VALUES (1, 0, '', 0);
-CREATE TABLE schema_version (one BIGINT PRIMARY KEY CHECK (one = 1), version BIGINT NOT NULL);
-INSERT INTO schema_version VALUES (1, 1);
+
+-- Which schema this is: all steps up to `version` have had their part pre, all up to `compatible_from` their part post. A node that knows less
+-- than `compatible_from` is refused; one that knows less than `version` goes on.
+CREATE TABLE schema_version (
+  one             BIGINT PRIMARY KEY CHECK (one = 1),
+  version         BIGINT NOT NULL,
+  compatible_from BIGINT NOT NULL,
+  changed_at      DOUBLE PRECISION NOT NULL
+);
+INSERT INTO schema_version VALUES (1, 1, 1, extract(epoch FROM clock_timestamp()));
+-- Who is there: each run of a node says so every few seconds, by the server's clock. `gone` is 1 of those that were stopped.
+CREATE TABLE nodes (
+  id         TEXT COLLATE "C" PRIMARY KEY,
+  node       TEXT NOT NULL,
+  roles      TEXT NOT NULL,
+  version    TEXT NOT NULL,
+  schema     BIGINT NOT NULL,
+  started_at DOUBLE PRECISION NOT NULL,
+  seen_at    DOUBLE PRECISION NOT NULL,
+  gone       BIGINT NOT NULL DEFAULT 0
+);
+CREATE INDEX nodes_seen ON nodes (seen_at);
