@@ -20,6 +20,7 @@ from .commands import (
     export,
     fire_drill,
     keys,
+    migrate,
     route,
     rules,
     serve,
@@ -44,6 +45,7 @@ _COMMANDS = (
     verify,
     export,
     backup,
+    migrate,
 )
 
 

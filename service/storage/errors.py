@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 from typing import TypeAlias
 
 DatabaseError: TypeAlias = sqlite3.Error
@@ -23,6 +24,19 @@ class InUseError(StorageError):
 
 class UnreachableError(StorageError):
     """The server cannot be reached, or takes no writes: it may in a while."""
+
+
+class OlderNodesError(StorageError):
+    """What older nodes need cannot be taken away, for some are connected.
+
+    Attributes:
+        schemas: Which they know.
+    """
+
+    def __init__(self, text: str, *, schemas: Sequence[int]) -> None:
+        """Keep both."""
+        super().__init__(text)
+        self.schemas = tuple(schemas)
 
 
 class CorruptError(StorageError):

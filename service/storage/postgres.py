@@ -65,8 +65,9 @@ def open_database(url: PostgresUrl, *, create: bool = True, node: str = "") -> P
     connection.lost = lock.why
     try:
         _check_server(raw, url)
+        _warn_if_not_durable(raw, url)
         if create:
-            postgres_schema.run_pre(raw, url)
+            _migrate(raw, url)
         else:
             postgres_schema.check(raw, url)
         connection.generation = _elect(raw, node)
@@ -237,9 +238,21 @@ def _check_server(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
         raise UnreachableError(f"{url}: a standby, which takes no writes: name its primary, or all of them")
     if _one(raw, "SHOW synchronous_commit") == "off":
         raw.execute("SET synchronous_commit = on")
+
+
+def _warn_if_not_durable(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
     if _one(raw, "SHOW fsync") == "off":
         said = "fsync is off: a power cut loses, or damages, what was acknowledged: turn it on"
         _log.warning("database.not_durable", database=str(url), error=said)
+
+
+def _migrate(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
+    waits = "a table is in use: trying again"
+    taken = postgres_schema.run_pre(
+        raw, url, on_wait=lambda: _log.info("database.migration_waits", database=str(url), error=waits)
+    )
+    if taken:
+        _log.info("database.migrated", database=str(url), schema=taken[-1].number)
 
 
 def _elect(raw: psycopg.Connection[Any], node: str) -> int:

@@ -13,17 +13,16 @@ and none comes until its end.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, LiteralString
 
 import psycopg
-import structlog
 from psycopg import errors
 
-from .errors import StorageError, UnreachableError
+from .errors import OlderNodesError, StorageError, UnreachableError
 from .places import PostgresUrl
 
 _KNOWN = 0x436C6178
@@ -38,20 +37,6 @@ ATTEMPTS = 30
 
 CONNECT_S = 10
 """So long a new connection waits for a *post* to end."""
-
-_log = structlog.get_logger(__name__)
-
-
-class OlderNodesError(StorageError):
-    """A *post* cannot run: nodes that need what it takes away are connected.
-
-    Attributes:
-        schemas: Which they know.
-    """
-
-    def __init__(self, text: str, *, schemas: Sequence[int]) -> None:
-        super().__init__(text)
-        self.schemas = tuple(schemas)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,28 +143,35 @@ def check(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
         raise StorageError(f"{url}: {said}: {remedy}")
 
 
-def run_pre(raw: psycopg.Connection[Any], url: PostgresUrl) -> tuple[Step, ...]:
+def run_pre(
+    raw: psycopg.Connection[Any], url: PostgresUrl, *, on_wait: Callable[[], object] = lambda: None
+) -> tuple[Step, ...]:
     """Bring a database to this version's schema, or leave a newer one; return the steps that were taken.
 
     An empty one gets the *post* of each, too: nobody can need what it takes away.
+
+    Args:
+        raw: The connection.
+        url: Where it leads.
+        on_wait: Called each time that somebody has a table, and it must be tried again.
 
     Raises:
         StorageError: We may not, or somebody holds a table too long.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _run_pre(raw, url)
+            return _run_pre(raw)
         except errors.LockNotAvailable as fault:
             if attempt == ATTEMPTS:
                 raise StorageError(f"{url}: a table was in use for too long: look for old transactions") from fault
-            _log.info("database.migration_waits", database=str(url), attempt=attempt)
+            on_wait()
         except errors.InsufficientPrivilege as fault:
             said = " ".join(str(fault).split())
             raise StorageError(f"{url}: {said}: run `claxon migrate --pre` as the owner of the tables") from fault
     raise AssertionError
 
 
-def _run_pre(raw: psycopg.Connection[Any], url: PostgresUrl) -> tuple[Step, ...]:
+def _run_pre(raw: psycopg.Connection[Any]) -> tuple[Step, ...]:
     # Who has nothing to do disturbs nobody.
     if load(raw).version >= known():
         return ()
@@ -198,8 +190,6 @@ def _run_pre(raw: psycopg.Connection[Any], url: PostgresUrl) -> tuple[Step, ...]
                 "changed_at = extract(epoch FROM clock_timestamp())",
                 (known(), max(1, compatible)),
             )
-    if taken:
-        _log.info("database.migrated", database=str(url), schema=known(), before=before.version)
     return taken
 
 
@@ -231,7 +221,6 @@ def run_post(raw: psycopg.Connection[Any], url: PostgresUrl) -> tuple[Step, ...]
     except errors.InsufficientPrivilege as fault:
         said = " ".join(str(fault).split())
         raise StorageError(f"{url}: {said}: run `claxon migrate --post` as the owner of the tables") from fault
-    _log.info("database.migrated_post", database=str(url), compatible_from=newest)
     return wanted
 
 

@@ -1,20 +1,20 @@
 """The schema of a database that several nodes share: what it is, who stands in its way, and what brings it further.
 
-A file of SQLite's needs none of this: it is one node's alone, which brings it up to date at its start.
+A folder of SQLite's needs none of this: it is one node's alone, which brings it up to date at its start.
 
 ≠ how a step is taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from . import nodes
-from .errors import StorageError
+from .errors import OlderNodesError, StorageError
 from .nodes import Seen
 from .places import Place, PostgresUrl
 
@@ -58,13 +58,15 @@ def known(place: Place) -> int:
     return _schema_of(place).known() if isinstance(place, PostgresUrl) else 0
 
 
-def status(place: Place) -> Status:
-    """Return how far a database is.
+def status(place: Place) -> Status | None:
+    """Return how far a database is; None of a folder.
 
     Raises:
-        StorageError: It is a folder, cannot be reached, or is of a schema that is too new.
+        StorageError: It cannot be reached, or is of a schema that is too new.
     """
-    with _connected(place) as (raw, schema, _):
+    if not isinstance(place, PostgresUrl):
+        return None
+    with _connected(place) as (raw, schema):
         from .postgres_connection import PostgresConnection
 
         now = schema.load(raw)
@@ -80,33 +82,44 @@ def status(place: Place) -> Status:
         )
 
 
-def run_pre(place: Place) -> tuple[str, ...]:
+def run_pre(place: Place, *, on_wait: Callable[[], object] = lambda: None) -> tuple[str, ...]:
     """Add what this version needs; return the names of the steps.
 
+    Args:
+        place: The database.
+        on_wait: Called each time that somebody has a table, and it must be tried again.
+
     Raises:
-        StorageError: It is a folder, cannot be reached, is too new, or we may not.
+        StorageError: It cannot be reached, is of a schema that is too new, or we may not.
     """
-    with _connected(place) as (raw, schema, url):
-        return names_of(schema.run_pre(raw, url))
+    if not isinstance(place, PostgresUrl):
+        return ()
+    with _connected(place) as (raw, schema):
+        return names_of(schema.run_pre(raw, place, on_wait=on_wait))
 
 
 def run_post(place: Place) -> tuple[str, ...]:
     """Take away what only older versions need; return the names of the steps.
 
     Raises:
-        StorageError: Older nodes are connected; or it is a folder, cannot be reached, is too new, or we may not.
+        OlderNodesError: Older nodes are connected.
+        StorageError: It cannot be reached, is of a schema that is too new, or we may not.
     """
-    with _connected(place) as (raw, schema, url):
-        return names_of(schema.run_post(raw, url))
+    if not isinstance(place, PostgresUrl):
+        return ()
+    with _connected(place) as (raw, schema):
+        return names_of(schema.run_post(raw, place))
 
 
 def run_post_if_due(place: Place, *, grace_s: float = GRACE_S) -> tuple[str, ...]:
     """Do so where no older node was seen for a while; return the names of the steps, none where nothing was due.
 
     Raises:
-        StorageError: It cannot be reached, is too new, or we may not.
+        StorageError: It cannot be reached, is of a schema that is too new, or we may not.
     """
-    with _connected(place) as (raw, schema, url):
+    if not isinstance(place, PostgresUrl):
+        return ()
+    with _connected(place) as (raw, schema):
         from .postgres_connection import PostgresConnection
 
         now = schema.load(raw)
@@ -117,8 +130,8 @@ def run_post_if_due(place: Place, *, grace_s: float = GRACE_S) -> tuple[str, ...
         if nodes.older_seen(connection, schema=wanted[-1].number, within_s=grace_s):
             return ()
         try:
-            return names_of(schema.run_post(raw, url))
-        except schema.OlderNodesError:
+            return names_of(schema.run_post(raw, place))
+        except OlderNodesError:
             return ()
 
 
@@ -128,14 +141,12 @@ def names_of(steps: tuple[Step, ...]) -> tuple[str, ...]:
 
 
 @contextmanager
-def _connected(place: Place) -> Iterator[tuple[Any, Any, PostgresUrl]]:
-    if not isinstance(place, PostgresUrl):
-        raise StorageError(f"{place}: a folder is brought up to date by `claxon serve` itself: nothing is to be done")
+def _connected(place: PostgresUrl) -> Iterator[tuple[Any, Any]]:
     schema = _schema_of(place)
     from . import postgres
 
     with postgres.connected(place, "migrate") as raw:
-        yield raw, schema, place
+        yield raw, schema
 
 
 def _schema_of(place: PostgresUrl) -> ModuleType:

@@ -106,6 +106,7 @@ GOOD: dict[str, Callable[[Place, Path], list[str]]] = {
     "backup": lambda place, mine: [str(mine / "b.db"), "--data", str(place.folder / "stopped")],
     "restore": lambda place, mine: [backed_up(place, mine), "--data", str(mine / "new")],
     "salvage": lambda place, mine: [backed_up(place, mine), "--data", str(mine / "new")],
+    "migrate": lambda place, _: ["--data", str(place.folder / "stopped")],
 }
 """What each command is asked that is done."""
 
@@ -133,6 +134,7 @@ BAD: dict[str, list[str]] = {
     "backup": ["b.db", "--data", "none"],
     "restore": ["none", "--data", "new"],
     "salvage": ["none", "--data", "new"],
+    "migrate": ["--data", "postgresql://127.0.0.1:1/none"],
 }
 """What each is asked that ends with 2."""
 

@@ -11,10 +11,11 @@ import pytest
 
 from service.storage import nodes, postgres, postgres_schema, upgrading
 from service.storage.database import Transaction, open_database, open_reader
-from service.storage.errors import StorageError
+from service.storage.errors import OlderNodesError, StorageError
 from service.storage.nodes import Node
 from service.storage.places import PostgresUrl
-from service.storage.postgres_schema import OlderNodesError, Step, arranged
+from service.storage.postgres_schema import Step, arranged
+from service.storage.upgrading import Status
 from tests.support.postgres import Postgres, start_postgres
 
 OLD = postgres_schema.steps()
@@ -63,6 +64,12 @@ def tables(url: PostgresUrl) -> set[tuple[str, str]]:
         return set(rows.fetchall())
 
 
+def status(url: PostgresUrl) -> Status:
+    found = upgrading.status(url)
+    assert found is not None
+    return found
+
+
 def upgrade(url: PostgresUrl, as_version: Version, steps: tuple[Step, ...] = NEW) -> None:
     with as_version(OLD):
         open_database(url).close()
@@ -101,7 +108,7 @@ def test_all_pre_and_then_all_post_lead_where_step_by_step_does(server: Postgres
     upgrade(urls[1], as_version, AFTER)
     with as_version(AFTER):
         assert upgrading.run_post(urls[1]) == (f"{STEP.number:04d}_pager",)
-        states = [upgrading.status(url) for url in urls]
+        states = [status(url) for url in urls]
     assert tables(urls[0]) == tables(urls[1])
     assert [(one.schema, one.compatible_from, one.pre, one.post) for one in states] == [
         (len(AFTER), STEP.number, (), ())
@@ -132,7 +139,7 @@ def test_post_waits_for_the_last_connection_of_an_older_version(url: PostgresUrl
         with pytest.raises(OlderNodesError, match=rf"schema {len(OLD)}\): stop them") as refused:
             upgrading.run_post(url)
         assert refused.value.schemas == (len(OLD),)
-        assert upgrading.status(url).older == 1
+        assert status(url).older == 1
         assert ("rejects", "total") in tables(url)
         reader.close()
         assert upgrading.run_post(url) == (f"{STEP.number:04d}_pager",)
@@ -193,7 +200,7 @@ def test_a_table_in_use_holds_a_migration_up_and_nobody_behind_it(
         long.execute("SELECT count(*) FROM rejects")
         with pytest.raises(StorageError, match="a table was in use for too long"):
             upgrading.run_pre(url)
-        assert upgrading.status(url).schema == len(OLD)
+        assert status(url).schema == len(OLD)
     with as_version(NEW):
         assert upgrading.run_pre(url)
 
@@ -248,5 +255,6 @@ def test_post_runs_by_itself_when_no_older_node_was_seen_for_a_while(url: Postgr
 
 
 def test_a_folder_needs_nothing(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="brought up to date by `claxon serve` itself"):
-        upgrading.status(tmp_path)
+    assert upgrading.status(tmp_path) is None
+    assert upgrading.run_pre(tmp_path) == upgrading.run_post(tmp_path) == upgrading.run_post_if_due(tmp_path) == ()
+    assert list(tmp_path.iterdir()) == []
