@@ -15,6 +15,7 @@ from .config_own import (
     read_retention,
     read_rule_files,
     read_silence_max_s,
+    read_storage,
 )
 from .config_reading import Entry, Reading
 from .config_receivers import read_global, read_receivers
@@ -28,6 +29,7 @@ from .config_records import (
     KeyConfig,
     ReceiverConfig,
     RetentionConfig,
+    StorageConfig,
 )
 from .config_routes import Named, read_inhibit_rules, read_route
 from .problems import Path, Problem
@@ -45,6 +47,7 @@ __all__ = [
     "Problem",
     "ReceiverConfig",
     "RetentionConfig",
+    "StorageConfig",
     "parse_config",
 ]
 
@@ -66,6 +69,7 @@ SETTINGS = (
     "silences",
     "escalations",
     "retention",
+    "storage",
 )
 """What a configuration file may have."""
 
@@ -120,6 +124,7 @@ def _config(reading: Reading, top: Entry, kinds: tuple[str, ...]) -> Config:
         silence_max_s=read_silence_max_s(reading, top.get("silences")),
         heartbeat=read_heartbeat(reading, top.get("heartbeat")),
         retention=read_retention(reading, top.get("retention")),
+        storage=read_storage(reading, top.get("storage")),
     )
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from .config_reading import Entry, Reading
@@ -22,6 +23,7 @@ from .config_records import (
     HeartbeatConfig,
     KeyConfig,
     RetentionConfig,
+    StorageConfig,
 )
 from .durations import exact_duration
 from .problems import Path, shown
@@ -35,8 +37,11 @@ HEARTBEAT_SETTINGS = ("url", "url_file", "interval", "method")
 ACKNOWLEDGEMENT_SETTINGS = ("expires_after",)
 SILENCES_SETTINGS = ("max_duration",)
 RETENTION_SETTINGS = ("age", "size")
+STORAGE_SETTINGS = ("data", "data_file", "log")
 ESCALATION_SETTINGS = ("matchers", "steps")
 STEP_SETTINGS = ("after", "receiver")
+
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]*@|[?&](sasl\.|ssl\.key\.)?password=")
 
 MOST_PER_SECOND = 1e9
 """Of a key's limits: above that there is none."""
@@ -171,6 +176,24 @@ def read_retention(reading: Reading, data: object) -> RetentionConfig:
         if size is not None and size < LEAST_RETENTION_BYTES:
             reading.wrong((*path, "size"), f"{shown(entry['size'])}: at least 64MB: {LOOKED_AT}")
     return RetentionConfig(age_s=age_s, size=size)
+
+
+def read_storage(reading: Reading, data: object) -> StorageConfig:
+    """Return what stands below `storage`."""
+    path: Path = ("storage",)
+    entry = _settings(reading, data, "storage", STORAGE_SETTINGS)
+    said = {name: reading.text(entry, name, path) for name in STORAGE_SETTINGS if name in entry}
+    if "data" in said and "data_file" in said:
+        reading.wrong(path, "write either data or data_file: where the database is")
+    for name, schemes in (("data", ("postgresql", "postgres")), ("log", ("kafka",))):
+        scheme, found, _ = said.get(name, "").partition("://")
+        if (found or name == "log") and said.get(name) and scheme not in schemes:
+            reading.wrong((*path, name), f"write a URL that begins with {schemes[0]}://")
+        elif _PASSWORD.search(said.get(name, "")):
+            # Not shown, and not in a file that many read.
+            where = "name a file that holds the URL, as data_file" if name == "data" else "name a file, as ?properties="
+            reading.wrong((*path, name), f"a password in it: {where}")
+    return StorageConfig(**said)
 
 
 def _settings(reading: Reading, data: object, name: str, known: tuple[str, ...]) -> Entry:

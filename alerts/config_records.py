@@ -118,6 +118,21 @@ class RetentionConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageConfig:
+    """Where what all nodes share is; "" is not said.
+
+    Attributes:
+        data: The database: a folder, or a URL without a password.
+        data_file: The file that holds that URL, as written.
+        log: The URL of a topic of Kafka.
+    """
+
+    data: str = ""
+    data_file: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
     """The whole file.
 
@@ -138,6 +153,7 @@ class Config:
         silence_max_s: The longest that a silence may last.
         heartbeat: Who is told that Claxon is alive; None: nobody.
         retention: How much of the event log is kept.
+        storage: Where it is, and all else that is kept.
     """
 
     external_url: str = ""
@@ -158,3 +174,4 @@ class Config:
     silence_max_s: float = SILENCE_MAX_S
     heartbeat: HeartbeatConfig | None = None
     retention: RetentionConfig = RetentionConfig()
+    storage: StorageConfig = StorageConfig()

@@ -17,6 +17,7 @@ from alerts.config_own import (
     RETENTION_SETTINGS,
     SILENCES_SETTINGS,
     STEP_SETTINGS,
+    STORAGE_SETTINGS,
 )
 from alerts.config_receivers import GLOBAL_SETTINGS
 from alerts.config_records import (
@@ -61,6 +62,7 @@ _OWN = {
     "acknowledgement": ACKNOWLEDGEMENT_SETTINGS,
     "silences": SILENCES_SETTINGS,
     "retention": RETENTION_SETTINGS,
+    "storage": STORAGE_SETTINGS,
     "escalations[]": ESCALATION_SETTINGS,
     "escalations[].steps[]": STEP_SETTINGS,
     "keys[]": KEY_SETTINGS,
@@ -99,6 +101,7 @@ TABLES: dict[str, tuple[tuple[str, ...], dict[str, Row]]] = {
             ),
             "silences": Row("`max_duration`: the longest that a silence may last", _d(SILENCE_MAX_S)),
             "retention": Row("`age` and `size`: [how much of the log is kept](retention.md)", f"{_d(RETENTION_S)}, no limit"),
+            "storage": Row("[where the database is](#claxons-own-settings)", "`--data`, or the folder `claxon-data`"),
             "escalations": Row("[who is told next](#claxons-own-settings) while nobody acknowledges", "nobody"),
         },
     ),
@@ -189,6 +192,16 @@ TABLES: dict[str, tuple[tuple[str, ...], dict[str, Row]]] = {
                 f"a size from {_SIZE}, such as `20GB`: over it the oldest events are deleted; `--retention-size` goes before it",
                 "no limit",
             ),
+            "storage.data, storage.data_file": Row(
+                "one of them: the database, a folder or `postgresql://...` without a password; or a file that holds that URL, with its password. "
+                "`--data`, `CLAXON_DATA` and `CLAXON_DATA_FILE` go before it. Read at the start alone",
+                "the folder `claxon-data`",
+            ),
+            "storage.log": Row(
+                "`kafka://...`: [the topic](../scaling.md) that takes what ingest nodes are sent; `--log` and `CLAXON_LOG` go before it. "
+                "Read at the start alone",
+                "the database takes it",
+            ),
             "escalations[].matchers": Row("[matchers](#matchers): of which alerts", "all of them"),
             "escalations[].steps": Row("a list of steps, the earliest first", "refused"),
             "escalations[].steps[].after": Row("a duration since the alert fired; more than 0", "refused"),
@@ -236,10 +249,13 @@ GLOBAL: tuple[tuple[str, ...], dict[tuple[str, ...], str]] = (
 SERVE: dict[str, Option] = {
     "--config": Option("the configuration", "every page goes to the console"),
     "--listen": Option("where it listens; `[::1]:PORT` and `:PORT` too. On any address but loopback a [key](keys.md) is needed"),
-    "--data": Option("the folder of the database; made where there is none"),
-    "--role": Option("what this node does, of several on one PostgreSQL: `ingest`, `evaluate`, `deliver`, with commas between"),
-    "--log": Option("the URL of a topic of Kafka that takes what ingest nodes are sent", "the database takes it"),
-    "--advertise": Option("where others are told to find this node", "where it listens"),
+    "--data": Option(
+        "where the database is: a folder, made where there is none, or the `postgresql://...` of [several nodes](../scaling.md)",
+        "`CLAXON_DATA`, `CLAXON_DATA_FILE`, `storage` of the configuration, `claxon-data`",
+    ),
+    "--role": Option("what this node does of several on one PostgreSQL: [roles](../scaling.md); more than one with commas", "`CLAXON_ROLE`, `all`"),
+    "--log": Option("the topic of Kafka that takes what ingest nodes are sent", "`CLAXON_LOG`, `storage` of the configuration; the database"),
+    "--advertise": Option("where others are told to find this node", "`CLAXON_ADVERTISE`, `--listen`"),
     "--inbox-size": Option(
         "bytes of batches that may wait for the elected node, of several on one PostgreSQL; over it ingest nodes answer 503", "`8GB`"
     ),
@@ -256,10 +272,11 @@ ENVIRONMENT: dict[str, Row] = {
         f"CLAXON_{scope.upper()}_KEY": Row(f"a [key](keys.md) of scope `{scope}`, 20 characters at least", "no such key")
         for scope in SCOPES
     },
-    "CLAXON_DATA": Row("as `--data`", "`claxon-data`"),
+    "CLAXON_DATA": Row("as `--data`", "`CLAXON_DATA_FILE`"),
+    "CLAXON_DATA_FILE": Row("a file that holds what `CLAXON_DATA` would: for a URL with a password", "`storage` of the configuration"),
     "CLAXON_ROLE": Row("as `--role`", "`all`"),
-    "CLAXON_LOG": Row("as `--log`", "the database takes it"),
-    "CLAXON_ADVERTISE": Row("as `--advertise`", "where it listens"),
+    "CLAXON_LOG": Row("as `--log`", "`storage` of the configuration"),
+    "CLAXON_ADVERTISE": Row("as `--advertise`", "`--listen`"),
     "CLAXON_INBOX_SIZE": Row("as `--inbox-size`", "`8GB`"),
     "CLAXON_TLS_CERT": Row("as `--tls-cert`", "plain HTTP"),
     "CLAXON_TLS_KEY": Row("as `--tls-key`", "plain HTTP"),

@@ -24,6 +24,7 @@ _SETTINGS = {
     "silences": "silence_max_s",
     "escalations": "escalations",
     "retention": "retention",
+    "storage": "storage",
     "grafana_url": "grafana_url",
 }
 

@@ -19,7 +19,7 @@ from alerts.errors import DurationError
 from alerts.sizes import SizeError, parse_size
 
 from .roles import ALL, Role, RoleError, parse_roles
-from .storage.places import Place, check_size_limit, place_of
+from .storage.places import Place, check_size_limit
 
 DEFAULT_LISTEN = "127.0.0.1:5290"
 DEFAULT_DATA = Path("claxon-data")
@@ -117,12 +117,6 @@ def parse_listen(text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or int(port) > 65535:
         raise SettingsError(f"--listen: {text}: write HOST:PORT, such as {DEFAULT_LISTEN}")
     return host.strip("[]") or "127.0.0.1", int(port)
-
-
-def data_place(named: Place | None, environment: Mapping[str, str]) -> Place:
-    """Return the place that --data names, or CLAXON_DATA; or the usual folder."""
-    said = environment.get("CLAXON_DATA", "")
-    return named or (place_of(said) if said else DEFAULT_DATA)
 
 
 def node_roles(named: str | None, environment: Mapping[str, str], data: Place) -> frozenset[Role]:

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..settings import SettingsError, data_place
-from ..storage.places import place_of
+from ..placing import read_storage
+from .data import VARIABLES, add_data, data_of
 from .saying import add_json, refuse, say_json, wants_json, warn
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "day after the last older node was seen. A folder needs nothing of this. Exit status: 0 done, 1 older nodes "
         "are connected, 2 not done.",
     )
-    migrate.add_argument(
-        "--data", type=place_of, metavar="URL", help="postgresql://...; default: as `claxon serve` finds it"
-    )
+    add_data(migrate)
+    migrate.add_argument("--config", type=Path, metavar="FILE", help="configuration, whose storage says where it is")
     what = migrate.add_mutually_exclusive_group()
     what.add_argument("--pre", action="store_true", help="add what this version needs (default)")
     what.add_argument("--post", action="store_true", help="take away what only older versions need, now")
@@ -57,7 +56,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             "(Unix seconds), silent_s, alive, elected",
         },
         exits={0: "done", OLDER_NODES: "older nodes are connected", 2: "not done"},
-        variables={"CLAXON_DATA": "as --data"},
+        variables=VARIABLES,
     )
     migrate.set_defaults(command=_migrate)
 
@@ -65,9 +64,10 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 def _migrate(options: argparse.Namespace) -> int:
     from ..storage import upgrading
     from ..storage.errors import DatabaseError, OlderNodesError, StorageError
+    from ..yaml_file import ConfigFileError
 
     try:
-        place = data_place(options.data, os.environ)
+        place = data_of(options, read_storage(options.config))
         taken: Sequence[str] = ()
         if options.post:
             taken = upgrading.run_post(place)
@@ -76,7 +76,7 @@ def _migrate(options: argparse.Namespace) -> int:
         status = upgrading.status(place)
     except OlderNodesError as fault:
         return refuse(options, fault, status=OLDER_NODES)
-    except (SettingsError, StorageError, DatabaseError) as fault:
+    except (ConfigFileError, StorageError, DatabaseError) as fault:
         return refuse(options, fault)
     if wants_json(options):
         say_json(_answer(status, taken))

@@ -15,7 +15,7 @@ from ..audit import Actor
 from ..settings import DEFAULT_DATA, DEFAULT_LISTEN
 from ..storage.connecting import Connection
 from ..storage.places import Place
-from .data import add_data, data_of
+from .data import add_data, data_of, says_data
 
 DEFAULT_URL = f"http://{DEFAULT_LISTEN}"
 
@@ -55,15 +55,15 @@ def reach(options: argparse.Namespace, *, scope: str) -> Claxon | Connection:
 
     key = read_key(options.key_file, scope=scope)
     claxon = Claxon(options.url or DEFAULT_URL, key=key)
-    if options.data is None and not os.environ.get("CLAXON_DATA"):
+    if not says_data(options):
         if options.url is not None or _answers(claxon):
             return claxon
         try:
             return open_database(DEFAULT_DATA, create=False)
         except StorageError as fault:
             raise NotAnswered(f"{DEFAULT_URL}: no service answers: name it by --url; and {fault}") from fault
-    place = data_of(options)
     try:
+        place = data_of(options)
         return open_database(place)
     except InUseError as fault:
         elected = _elected(place) if options.url is None else ""

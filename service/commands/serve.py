@@ -9,6 +9,7 @@ import argparse
 import os
 from pathlib import Path
 
+from ..placing import log_url, read_storage
 from ..push_environment import push_from_environment
 from ..settings import (
     DEFAULT_LISTEN,
@@ -95,13 +96,14 @@ def _serve(options: argparse.Namespace) -> int:
         host, port = parse_listen(options.listen)
         tls = tls_files(options.tls_cert, options.tls_key, os.environ)
         age_s, size = parse_retention(options.retention_age, options.retention_size)
-        data = data_of(options)
+        storage = read_storage(options.config)
+        data = data_of(options, storage)
         settings = Settings(
             host=host,
             port=port,
             data=data,
             roles=node_roles(options.role, os.environ, data),
-            log=options.log or os.environ.get("CLAXON_LOG") or None,
+            log=log_url(options.log, os.environ, storage),
             inbox_size=parse_inbox_size(options.inbox_size, os.environ),
             advertise=options.advertise or os.environ.get("CLAXON_ADVERTISE") or None,
             config=options.config,

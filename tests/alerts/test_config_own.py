@@ -13,6 +13,7 @@ from alerts.config import (
     HeartbeatConfig,
     KeyConfig,
     RetentionConfig,
+    StorageConfig,
     parse_config,
 )
 from alerts.matchers import parse_matchers
@@ -183,3 +184,36 @@ def test_two_keys_of_one_name_or_one_hash_are_refused() -> None:
         "keys[1].name: 'ci': named twice: a key is known by its name: choose another",
         "keys[1].sha256: the same key twice: keep one",
     ]
+
+
+def test_storage_is_read() -> None:
+    config, problems = read(storage={"data": "postgresql://db/claxon?passfile=/x", "log": "kafka://a:9092/events"})
+
+    assert problems == []
+    assert config.storage == StorageConfig(data="postgresql://db/claxon?passfile=/x", log="kafka://a:9092/events")
+    assert read(storage={"data": "some/folder"})[1] == []
+    assert read(storage={"data_file": "url"})[0].storage == StorageConfig(data_file="url")
+
+
+@pytest.mark.parametrize(
+    ("storage", "said"),
+    [
+        ({"data": "x", "data_file": "y"}, "storage: write either data or data_file: where the database is"),
+        ({"data": "mysql://db/x"}, "storage.data: write a URL that begins with postgresql://"),
+        ({"log": "topic"}, "storage.log: write a URL that begins with kafka://"),
+        (
+            {"data": "postgresql://me:hush@db/x"},
+            "storage.data: a password in it: name a file that holds the URL, as data_file",
+        ),
+        (
+            {"data": "postgresql://db/x?password=hush"},
+            "storage.data: a password in it: name a file that holds the URL, as data_file",
+        ),
+        (
+            {"log": "kafka://a:1/t?sasl.password=hush"},
+            "storage.log: a password in it: name a file, as ?properties=",
+        ),
+    ],
+)
+def test_storage_that_cannot_be_is_said_without_its_password(storage: dict[str, str], said: str) -> None:
+    assert read(storage=storage)[1] == [said]
