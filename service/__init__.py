@@ -11,5 +11,8 @@ delivery/     outbox -> receivers
 scheduler     APScheduler: ticks, snapshots, pruning
 metrics       every claxon_* metric
 keys/         who may what; audit: who changed what; tls: the certificate
-api/          HTTP; storage/ SQLite; receivers/ webhook, PagerDuty, Slack, console
+api/          HTTP; storage/ SQLite, PostgreSQL; receivers/ webhook, PagerDuty, Slack, console
+nodes/        several on one database: one is elected, and the others stand by
 """
+
+__version__ = "0.1.0"

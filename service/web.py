@@ -17,6 +17,7 @@ from fastapi import FastAPI
 
 from alerts.config import KeyConfig
 
+from . import __version__
 from .api import acknowledge_link as link_api
 from .api import alerts as alerts_api
 from .api import audit as audit_api
@@ -66,7 +67,7 @@ def create_app(service: Service, keys: tuple[KeyConfig, ...]) -> FastAPI:
     app = FastAPI(
         title="Claxon",
         summary="Alerting for applications that call the Claude API",
-        version="0.1.0",
+        version=__version__,
         lifespan=lifespan,
         # FastAPI's own runs scripts from elsewhere where a browser has a session: api/docs.py has ours.
         docs_url=None,

@@ -12,6 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+from service import __version__
 from tests.support.repository import ROOT
 
 
@@ -88,6 +89,7 @@ def _needed_by(package: str, seen: set[str]) -> set[str]:
 def test_the_images_version_is_the_projects() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 
+    assert version == __version__
     assert ("ARG", f"VERSION={version}") in stages()[-1]
     assert compose()["services"]["claxon"]["image"] == f"claxon:{version}"
 

@@ -24,9 +24,11 @@ from ..settings import Settings, SettingsError, check_retention
 from ..storage.connecting import Connection
 from ..storage.database import leader, open_database
 from ..storage.errors import InUseError, LostError, StorageError, UnreachableError
+from ..storage.upgrading import run_pre
 from ..tls import Certificate
 from ..web import create_app
 from .parts import parts_of
+from .presence import Presence
 from .standby import create_standby
 from .standing import Stage, Standing
 from .switch import Switch
@@ -82,6 +84,8 @@ class Node:
         self._check_exposure = check_exposure
         self._standing = Standing(settings.roles, parts_of(settings, loaded, keys, self.intake))
         self._connection: Connection | None = None
+        self._presence = Presence(settings)
+        self._prepared = False
         self._ending = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
         self.switch = Switch(create_standby(self._standing), start=self._start, stop=self._stop)
@@ -109,6 +113,7 @@ class Node:
         """
         standing, place = self._standing, self.settings.data
         try:
+            self._prepare()
             if Role.EVALUATE in self.settings.roles:
                 with contextlib.suppress(InUseError):
                     return open_database(place, node=self.settings.address)
@@ -123,7 +128,17 @@ class Node:
         standing.why, standing.elected = "", found.node if found is not None else ""
         return None
 
+    def _prepare(self) -> None:
+        """Add to the schema what this version needs; nodes of the version before go on beside that."""
+        if self._prepared:
+            return
+        taken = run_pre(self.settings.data)
+        self._prepared = True
+        if taken:
+            _log.info("database.migrated", database=str(self.settings.data), steps=taken)
+
     async def _start(self) -> None:
+        self._presence.start()
         for part in self._standing.parts:
             await part.start()
         self._life = asyncio.create_task(self._live(), name="stand by")
@@ -140,6 +155,7 @@ class Node:
             elif waited_s > STOP_S:
                 _log.error("node.not_stopped", error="the database says nothing: it is not waited for")
                 self.leave(LOST)
+        await asyncio.to_thread(self._presence.stop)
 
     async def _live(self) -> None:
         try:

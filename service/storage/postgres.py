@@ -99,18 +99,14 @@ def open_reader(url: PostgresUrl) -> PostgresConnection:
     return PostgresConnection(raw)
 
 
-def open_beside(url: PostgresUrl, what: str = "node") -> PostgresConnection:
+def open_beside(url: PostgresUrl) -> PostgresConnection:
     """Open to write what any node may write, beside the one that is elected.
-
-    Args:
-        url: Where the database is; it must have this version's schema, or a newer one that suits.
-        what: Shown in PostgreSQL's list of connections.
 
     Raises:
         UnreachableError: The server cannot be reached, or is none that takes writes.
         StorageError: It refuses us, or the database is of another schema.
     """
-    raw = _connect(url, f"claxon {what}")
+    raw = _connect(url, "claxon node")
     try:
         _check_server(raw, url)
         postgres_schema.check(raw, url)
@@ -135,6 +131,8 @@ def connected(url: PostgresUrl, what: str) -> Iterator[psycopg.Connection[Any]]:
     try:
         _check_server(raw, url)
         yield raw
+    except psycopg.OperationalError as fault:
+        raise UnreachableError(f"{url}: {_said(fault)}") from fault
     except psycopg.Error as fault:
         raise StorageError(f"{url}: {_said(fault)}") from fault
     finally:

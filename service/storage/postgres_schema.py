@@ -25,7 +25,7 @@ from psycopg import errors
 from .errors import OlderNodesError, StorageError, UnreachableError
 from .places import PostgresUrl
 
-_KNOWN = 0x436C6178
+_KNOWN = 0x436C736D
 _MIGRATING = 0x436C6178_6F6E0002
 _FILE = re.compile(r"(\d{4})(?:_(\w+))?(\.post)?\.sql")
 

@@ -67,7 +67,7 @@ def test_an_older_one_is_refused_after_that_and_says_what_to_do(
 
 
 def test_who_is_there_is_named(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    member = postgres.open_member(PostgresUrl(url), "presence")
+    member = postgres.open_beside(PostgresUrl(url))
     for address, roles in (("http://a:1", "ingest"), ("http://b:1", "evaluate,deliver")):
         nodes.beat(member, Node(id=address, node=address, roles=roles, version="0.1.0", schema=len(OLD)))
     member.execute("UPDATE leader SET generation = 1, node = 'http://b:1'")

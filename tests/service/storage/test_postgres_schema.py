@@ -158,7 +158,7 @@ def test_an_older_version_is_refused_after_post_whatever_it_wants(url: PostgresU
             with pytest.raises(StorageError, match=said):
                 wanted(url)
         with pytest.raises(StorageError, match=said):
-            postgres.open_beside(url, "ingest")
+            postgres.open_beside(url)
     elected.close()
 
 
@@ -182,9 +182,9 @@ def test_a_new_version_needs_the_pre_before_it_writes_beside_another(url: Postgr
         elected = open_database(url)
     with as_version(NEW):
         with pytest.raises(StorageError, match=r"of an older Claxon: run `claxon migrate"):
-            postgres.open_beside(url, "ingest")
+            postgres.open_beside(url)
         upgrading.run_pre(url)
-        postgres.open_beside(url, "ingest").close()
+        postgres.open_beside(url).close()
     elected.close()
 
 
@@ -239,7 +239,7 @@ def test_who_is_there_is_seen_and_who_was_stopped_is_not(url: PostgresUrl) -> No
 def test_post_runs_by_itself_when_no_older_node_was_seen_for_a_while(url: PostgresUrl, as_version: Version) -> None:
     upgrade(url, as_version)
     with as_version(NEW):
-        member = postgres.open_beside(url, "presence")
+        member = postgres.open_beside(url)
         assert upgrading.run_post_if_due(url) == ()
         member.execute("UPDATE schema_version SET changed_at = changed_at - ?", (upgrading.GRACE_S,))
         nodes.beat(member, node("old"))
