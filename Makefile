@@ -89,7 +89,7 @@ lock:  ## Renew the lock files (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-package claxon --group dev pyproject.toml client/pyproject.toml --all-extras -o requirements.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise --extra otlp --extra postgres -c requirements.lock -o requirements-runtime.lock
+	  --no-emit-package claxon pyproject.toml client/pyproject.toml --extra apprise --extra otlp --extra postgres --extra kafka -c requirements.lock -o requirements-runtime.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --group docs -o requirements-docs.lock
 
