@@ -44,9 +44,9 @@ LABEL org.opencontainers.image.title="Claxon" \
       org.opencontainers.image.revision="${REVISION}"
 
 # The byte code was compiled when the wheels were installed; nothing is written beside it at run time.
-# Where the data is may be said anew: -e CLAXON_DATA=postgresql://...
+# Where the data is, unless CLAXON_DATA, CLAXON_DATA_FILE or the configuration says it: -e CLAXON_DATA=postgresql://...
 ENV PATH=/opt/claxon/bin:$PATH \
-    CLAXON_DATA=/data \
+    CLAXON_DATA_DEFAULT=/data \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 

@@ -274,6 +274,7 @@ ENVIRONMENT: dict[str, Row] = {
     },
     "CLAXON_DATA": Row("as `--data`", "`CLAXON_DATA_FILE`"),
     "CLAXON_DATA_FILE": Row("a file that holds what `CLAXON_DATA` would: for a URL with a password", "`storage` of the configuration"),
+    "CLAXON_DATA_DEFAULT": Row("the folder of the database where nothing else says it; the image sets it to `/data`", "`claxon-data`"),
     "CLAXON_ROLE": Row("as `--role`", "`all`"),
     "CLAXON_LOG": Row("as `--log`", "`storage` of the configuration"),
     "CLAXON_ADVERTISE": Row("as `--advertise`", "`--listen`"),

@@ -40,6 +40,8 @@ def read_storage(config: Path | None) -> StorageConfig:
 def data_place(named: Place | None, environment: Mapping[str, str], storage: StorageConfig = NOTHING) -> Place:
     """Return the database that --data names, else CLAXON_DATA or CLAXON_DATA_FILE, else the configuration.
 
+    Where none does, it is the folder that CLAXON_DATA_DEFAULT names, as the image does, or the usual one.
+
     Raises:
         StorageError: A file that should hold a URL cannot be read, or is empty; or both variables are set.
     """
@@ -54,7 +56,10 @@ def data_place(named: Place | None, environment: Mapping[str, str], storage: Sto
         return _read("CLAXON_DATA_FILE", Path(file))
     if storage.data_file:
         return _read("storage.data_file", Path(storage.data_file))
-    return place_of(storage.data) if storage.data else DEFAULT_DATA
+    if storage.data:
+        return place_of(storage.data)
+    usual = environment.get("CLAXON_DATA_DEFAULT")
+    return Path(usual) if usual else DEFAULT_DATA
 
 
 def log_url(named: str | None, environment: Mapping[str, str], storage: StorageConfig = NOTHING) -> str | None:

@@ -37,7 +37,7 @@ def test_the_image_runs_the_service_as_nobody_in_particular() -> None:
     assert min(int(uid), int(gid)) > 0
     assert json.loads(final["ENTRYPOINT"]) == ["claxon"]
     assert json.loads(final["CMD"]) == ["serve", "--listen", "0.0.0.0:5290"]
-    assert "CLAXON_DATA=/data" in final["ENV"].split()
+    assert "CLAXON_DATA_DEFAULT=/data" in final["ENV"].split()
     assert (final["EXPOSE"], final["STOPSIGNAL"], final["WORKDIR"]) == ("5290", "SIGTERM", "/data")
     assert json.loads(final["VOLUME"]) == ["/data"]
 

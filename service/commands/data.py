@@ -14,7 +14,13 @@ from ..placing import NOTHING, data_place
 from ..settings import DEFAULT_DATA
 from ..storage.places import Place, place_of
 
-VARIABLES = {"CLAXON_DATA": "as --data", "CLAXON_DATA_FILE": "a file that holds what CLAXON_DATA would"}
+SAID = ("CLAXON_DATA", "CLAXON_DATA_FILE")
+
+VARIABLES = {
+    "CLAXON_DATA": "as --data",
+    "CLAXON_DATA_FILE": "a file that holds what CLAXON_DATA would",
+    "CLAXON_DATA_DEFAULT": "the folder where nobody says another; the image's is /data",
+}
 """What a command with --data takes from the environment."""
 
 
@@ -37,4 +43,4 @@ def data_of(options: argparse.Namespace, storage: StorageConfig = NOTHING) -> Pl
 
 def says_data(options: argparse.Namespace) -> bool:
     """Return whether somebody named the place."""
-    return options.data is not None or any(os.environ.get(name) for name in VARIABLES)
+    return options.data is not None or any(os.environ.get(name) for name in SAID)

@@ -59,7 +59,7 @@ def reach(options: argparse.Namespace, *, scope: str) -> Claxon | Connection:
         if options.url is not None or _answers(claxon):
             return claxon
         try:
-            return open_database(DEFAULT_DATA, create=False)
+            return open_database(data_of(options), create=False)
         except StorageError as fault:
             raise NotAnswered(f"{DEFAULT_URL}: no service answers: name it by --url; and {fault}") from fault
     try:

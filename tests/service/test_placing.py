@@ -34,6 +34,8 @@ def test_the_first_that_says_so_is_right(secret: Path) -> None:
     assert data_place(None, {"CLAXON_DATA_FILE": str(secret)}, storage) == PostgresUrl(URL)
     assert data_place(None, {}, storage) == Path("/srv/file")
     assert data_place(None, {}, StorageConfig(data_file=str(secret))) == PostgresUrl(URL)
+    assert data_place(None, {"CLAXON_DATA_DEFAULT": "/data"}, storage) == Path("/srv/file")
+    assert data_place(None, {"CLAXON_DATA_DEFAULT": "/data"}) == Path("/data")
     assert data_place(None, {}) == DEFAULT_DATA
     assert log_url("kafka://c:9092/flag", environment, storage) == "kafka://c:9092/flag"
     assert log_url(None, environment, storage) == "kafka://c:9092/environment"
