@@ -12,13 +12,8 @@ from typing import Any
 
 import msgspec
 
-from ..known import Asked, Noted
-
 VERSION = 1
 """Of what is written here; the newest that can be read."""
-
-_PLAIN, _ASKED, _NOTED = range(3)
-_KINDS: tuple[type[str], ...] = (str, Asked, Noted)
 
 
 class UnreadableError(ValueError):
@@ -39,7 +34,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
         environment: Of each of them.
         key: Makes a second one like it harmless; None where the sender gave none.
         n: How many there are.
-        claims: `Batch.claims`, as `claims_to_text` writes them.
+        claims: What they are known by, as `known.to_text` writes it.
+        spans: Whether they came by a door by which spans come.
         client_dropped: Events that the sender says it gave up before these.
         node: Who took them.
         body: A JSON array, compressed as the log keeps it.
@@ -52,6 +48,7 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     key: str | None
     n: int
     claims: str
+    spans: bool
     client_dropped: int
     node: str
     body: bytes
@@ -60,7 +57,6 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Envelope)
 _VERSION: msgspec.msgpack.Decoder[list[Any]] = msgspec.msgpack.Decoder(list[Any])
-_CLAIMS = msgspec.json.Decoder(dict[str, list[tuple[int, str]]])
 
 
 def write(envelope: Envelope) -> bytes:
@@ -93,26 +89,3 @@ def _refuse_newer(message: bytes) -> None:
         return
     if fields and isinstance(fields[0], int) and VERSION < fields[0] < 1_000:
         raise NewerError(f"envelope: version {fields[0]}: this Claxon knows {VERSION}: upgrade who evaluates first")
-
-
-def claims_to_text(claims: dict[int, tuple[str, ...]]) -> str:
-    """Return `Batch.claims` as JSON, with what kind each name is; "" for none."""
-    if not claims:
-        return ""
-    kinds = {i: [(_KINDS.index(name.__class__), str(name)) for name in names] for i, names in claims.items()}
-    return msgspec.json.encode(kinds).decode()
-
-
-def claims_of(text: str) -> dict[int, tuple[str, ...]]:
-    """Return what `claims_to_text` wrote.
-
-    Raises:
-        UnreadableError: It did not.
-    """
-    if not text:
-        return {}
-    try:
-        found = _CLAIMS.decode(text)
-        return {int(i): tuple(_KINDS[kind](name) for kind, name in names) for i, names in found.items()}
-    except (msgspec.MsgspecError, ValueError, IndexError) as fault:
-        raise UnreadableError(f"envelope: claims: {fault}: only Claxon may write here") from fault

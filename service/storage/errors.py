@@ -51,6 +51,14 @@ class FullError(EngineError):
     """There is no space for what was to be written."""
 
 
+class UnfitError(EngineError):
+    """A value is none that the database can hold: to try again does not help."""
+
+
+class WaitedError(EngineError):
+    """Another transaction took too long to end; nothing was written."""
+
+
 class InterruptedReadError(EngineError):
     """What was read took too long, and was ended."""
 

@@ -17,8 +17,9 @@ SCHEME = "kafka://"
 
 PARTITIONS = "partitions"
 REPLICAS = "replicas"
+GROUP = "group"
 FILE = "properties"
-"""Options of ours: of a topic that is created, and where more options are."""
+"""Options of ours: of a topic that is created, who reads it together, and where more options are."""
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _BROKER = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(?P<port>\d{1,5})")
@@ -41,6 +42,7 @@ class KafkaUrl:
         options: librdkafka's, of TLS and SASL, for the driver alone.
         partitions: How many a topic gets that is created; None: the usual number.
         replicas: Of each of them; None: three, or as many as there are brokers.
+        group: The consumer group of those that evaluate; each database needs one of its own.
     """
 
     brokers: str
@@ -48,6 +50,7 @@ class KafkaUrl:
     options: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     partitions: int | None = None
     replicas: int | None = None
+    group: str = ""
 
     def __str__(self) -> str:
         """Return what may be shown."""
@@ -73,13 +76,14 @@ def parse_kafka_url(text: str) -> KafkaUrl:
         raise KafkaUrlError(f"--log: topic {topic!r}: write 1 to 249 of A-Z a-z 0-9 . _ - after the brokers")
     options = _options(query)
     ours = {name: _count(name, options.pop(name)) for name in _OURS if name in options}
+    group = options.pop(GROUP, f"claxon-{topic}")
     for name in options:
         if not _OPTION.fullmatch(name):
             raise KafkaUrlError(
-                f"--log: {name}: no such option: write partitions, replicas, properties, or librdkafka's of ssl. and "
-                "sasl. and security.protocol"
+                f"--log: {name}: no such option: write partitions, replicas, group, properties, security.protocol, "
+                "or what librdkafka calls ssl. and sasl."
             )
-    return KafkaUrl(brokers, topic, tuple(sorted(options.items())), ours.get(PARTITIONS), ours.get(REPLICAS))
+    return KafkaUrl(brokers, topic, tuple(sorted(options.items())), ours.get(PARTITIONS), ours.get(REPLICAS), group)
 
 
 def _check_brokers(brokers: str) -> None:

@@ -21,7 +21,16 @@ from psycopg.types.string import StrDumperUnknown, TextBinaryLoader, TextLoader
 
 from ..clock import monotonic
 from .connecting import Cursor, Dialect
-from .errors import ConnectionLostError, DatabaseError, EngineError, FencedError, FullError, InterruptedReadError
+from .errors import (
+    ConnectionLostError,
+    DatabaseError,
+    EngineError,
+    FencedError,
+    FullError,
+    InterruptedReadError,
+    UnfitError,
+    WaitedError,
+)
 
 # No text of PostgreSQL's holds a NUL. It is written as this, which is no character, and a 0.
 _MARK = "\ufffe"
@@ -193,6 +202,10 @@ class PostgresConnection:
             return ConnectionLostError(said)
         if isinstance(fault, errors.DiskFull):
             return FullError(said)
+        if isinstance(fault, errors.DataError):
+            return UnfitError(said)
+        if isinstance(fault, errors.LockNotAvailable):
+            return WaitedError(said)
         return InterruptedReadError(said) if isinstance(fault, errors.QueryCanceled) else EngineError(said)
 
 

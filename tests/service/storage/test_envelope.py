@@ -5,11 +5,10 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from service.known import Asked, Noted
 from service.storage import envelope
 from service.storage.envelope import Envelope, NewerError, UnreadableError
 
-FIRST = (1, 12.5, "shop", "prod", "k", 2, "", 3, "http://a:5290", b"zstd")
+FIRST = (1, 12.5, "shop", "prod", "k", 2, "", False, 3, "http://a:5290", b"zstd")
 """What the first version wrote, field by field: whoever comes later must read it."""
 
 
@@ -45,23 +44,3 @@ RUBBISH = [None, b"", b"{}", b"\xff", envelope.write(sample())[:-1], b"\x90", ms
 def test_what_somebody_else_wrote_is_told_apart(message: bytes | None) -> None:
     with pytest.raises(UnreadableError, match=r"only Claxon may write here$"):
         envelope.read(message)
-
-
-def test_claims_keep_what_kind_each_name_is() -> None:
-    claims = {3: ("plain\0x", Asked("asked"), Noted("noted")), 11: ("ü",)}
-
-    found = envelope.claims_of(envelope.claims_to_text(claims))
-
-    assert found == claims
-    assert [name.__class__ for name in found[3]] == [str, Asked, Noted]
-
-
-def test_no_claims_take_no_space() -> None:
-    assert envelope.claims_to_text({}) == ""
-    assert envelope.claims_of("") == {}
-
-
-@pytest.mark.parametrize("text", ["[", '{"a": [[0, "x"]]}', '{"1": [[3, "x"]]}', '{"1": [["x"]]}'])
-def test_claims_that_cannot_be_read_are_rubbish(text: str) -> None:
-    with pytest.raises(UnreadableError):
-        envelope.claims_of(text)

@@ -14,12 +14,15 @@ SECRET = "hunter2"
 def test_brokers_and_topic() -> None:
     found = parse_kafka_url("kafka://b1:9092,[::1]:9093/claxon-events")
     assert (found.brokers, found.topic, found.options) == ("b1:9092,[::1]:9093", "claxon-events", ())
+    assert found.group == "claxon-claxon-events"
 
 
 def test_options_of_librdkafka_and_of_a_topic_that_is_created() -> None:
-    found = parse_kafka_url("kafka://b:1/t?security.protocol=SSL&ssl.ca.location=/etc/ca.pem&partitions=12&replicas=1")
+    found = parse_kafka_url(
+        "kafka://b:1/t?security.protocol=SSL&ssl.ca.location=/etc/ca.pem&partitions=12&replicas=1&group=x"
+    )
     assert found.options == (("security.protocol", "SSL"), ("ssl.ca.location", "/etc/ca.pem"))
-    assert (found.partitions, found.replicas) == (12, 1)
+    assert (found.partitions, found.replicas, found.group) == (12, 1, "x")
 
 
 def test_a_file_of_properties_gives_what_the_url_does_not(tmp_path: Path) -> None:

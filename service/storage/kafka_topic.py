@@ -1,0 +1,137 @@
+"""The topic: there, or created, and what of it may lose what was acknowledged.
+
+≠ what is in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
+
+from .errors import StorageError, UnreachableError
+from .kafka_client import said_of, settings_of
+from .kafka_url import KafkaUrl
+
+PARTITIONS = 12
+"""Of a topic that is created: so many nodes can evaluate at once."""
+
+REPLICAS = 3
+IN_SYNC = 2
+"""So many brokers have what was acknowledged: any one of them may be lost."""
+
+_ANSWER_S = 10.0
+_RETENTION_MS = 7 * 86_400_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """What it is like.
+
+    Attributes:
+        partitions: How many.
+        replicas: Of the partition that has the fewest.
+        in_sync: How many must have what is acknowledged.
+        unclean: Whether a broker that lacks some of it may lead.
+    """
+
+    partitions: int
+    replicas: int
+    in_sync: int
+    unclean: bool
+
+    def doubts(self) -> list[str]:
+        """Return why what was acknowledged might be lost with one broker, each as *what: remedy*."""
+        found = []
+        if self.replicas < REPLICAS:
+            found.append(f"replication factor {self.replicas}: a broker that is lost may take events along: use 3")
+        if self.in_sync < IN_SYNC:
+            found.append(f"min.insync.replicas={self.in_sync}: one broker alone acknowledges: set it to 2")
+        if self.replicas <= self.in_sync:
+            found.append(f"min.insync.replicas={self.in_sync} of {self.replicas}: no broker may be down: set one less")
+        if self.unclean:
+            found.append("unclean.leader.election.enable=true: a broker without the newest may lead: set it to false")
+        return found
+
+
+def prepare(url: KafkaUrl, *, node: str = "") -> Topic:
+    """Return what the topic is like, created where it is not there; what is doubtful about it is logged.
+
+    Raises:
+        UnreachableError: No broker answers.
+        StorageError: They refuse us, or there is no topic and we may create none.
+    """
+    settings = {**settings_of(url, node=node), "log_level": 0}
+    try:
+        admin = AdminClient(settings)
+        topic = _look(admin, url)
+    except KafkaException as fault:
+        raise _refused(url, fault) from fault
+    for doubt in topic.doubts():
+        _log.warning("log.not_durable", log=str(url), error=doubt)
+    return topic
+
+
+def _look(admin: AdminClient, url: KafkaUrl) -> Topic:
+    brokers = len(admin.list_topics(timeout=_ANSWER_S).brokers)
+    if not _is_there(admin, url):
+        _create(admin, url, brokers)
+    found = admin.list_topics(url.topic, timeout=_ANSWER_S).topics[url.topic]
+    if found.error is not None:
+        raise KafkaException(found.error)
+    resource = ConfigResource(ResourceType.TOPIC, url.topic)
+    config = admin.describe_configs([resource])[resource].result(timeout=_ANSWER_S)
+    return Topic(
+        partitions=len(found.partitions),
+        replicas=min((len(part.replicas) for part in found.partitions.values()), default=0),
+        in_sync=int(config["min.insync.replicas"].value),
+        unclean=config["unclean.leader.election.enable"].value == "true",
+    )
+
+
+def _is_there(admin: AdminClient, url: KafkaUrl) -> bool:
+    """Return whether there is a topic; one that we may not see is a fault."""
+    error = admin.list_topics(url.topic, timeout=_ANSWER_S).topics[url.topic].error
+    if error is None or error.code() == KafkaError.LEADER_NOT_AVAILABLE:
+        return True
+    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return False
+    raise KafkaException(error)
+
+
+def _create(admin: AdminClient, url: KafkaUrl, brokers: int) -> None:
+    replicas = url.replicas or min(REPLICAS, brokers)
+    config = {
+        "min.insync.replicas": str(max(1, min(IN_SYNC, replicas - 1))),
+        "retention.ms": str(_RETENTION_MS),
+        "cleanup.policy": "delete",
+        "compression.type": "producer",
+        # Of the brokers' clocks: a node whose clock is wrong must not have the log keep events for ever, or not at all.
+        "message.timestamp.type": "LogAppendTime",
+        "unclean.leader.election.enable": "false",
+    }
+    partitions = url.partitions or PARTITIONS
+    topic = NewTopic(url.topic, num_partitions=partitions, replication_factor=replicas, config=config)
+    try:
+        admin.create_topics([topic], operation_timeout=_ANSWER_S)[url.topic].result(timeout=_ANSWER_S)
+    except KafkaException as fault:
+        if fault.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another node was sooner
+            raise
+    else:
+        _log.info("log.created", log=str(url), partitions=partitions, replicas=replicas)
+
+
+def _refused(url: KafkaUrl, fault: KafkaException) -> StorageError:
+    error = fault.args[0]
+    said = said_of(fault)
+    if not isinstance(error, KafkaError):
+        return StorageError(f"{url}: {said}: see librdkafka's settings")
+    if error.code() in (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.CLUSTER_AUTHORIZATION_FAILED):
+        return StorageError(f"{url}: {said}: create the topic, or let this user describe and create it")
+    if error.code() in (KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.POLICY_VIOLATION):
+        return StorageError(f"{url}: {said}: create the topic, or say ?partitions= and replicas=")
+    return UnreachableError(f"{url}: {said}")
