@@ -1,0 +1,51 @@
+"""Three brokers and a PostgreSQL for all tests of this folder; each test has a topic and a database of its own."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from service.storage.database import open_database
+from service.storage.kafka_url import KafkaUrl, parse_kafka_url
+from service.storage.places import PostgresUrl
+from tests.support.counting import TABLE, Counted
+from tests.support.kafka import Kafka, start_kafka
+from tests.support.postgres import Postgres, start_postgres
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Kafka]:
+    with start_kafka() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    with start_postgres() as started:
+        yield started
+
+
+@pytest.fixture
+def log(cluster: Kafka) -> KafkaUrl:
+    """An empty topic of six partitions."""
+    name = f"claxon-{uuid.uuid4().hex[:12]}"
+    cluster.create_topic(name, partitions=6)
+    return parse_kafka_url(f"kafka://{cluster.bootstrap()}/{name}")
+
+
+@pytest.fixture(scope="session")
+def template(server: Postgres) -> str:
+    """A database of the present schema, and a table to count in."""
+    name = server.create_database()
+    open_database(PostgresUrl(server.url(name))).close()
+    server.sql(TABLE, name)
+    return name
+
+
+@pytest.fixture
+def counted(server: Postgres, template: str) -> Iterator[Counted]:
+    name = server.create_database(template=template)
+    yield Counted(server, name)
+    server.drop_database(name)
