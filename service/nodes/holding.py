@@ -24,6 +24,8 @@ AGAIN_S = 0.2
 
 AGAIN_MOST_S = 10.0
 
+_SHORT_S = 1.0  # what comes meanwhile is read in vain; to pause, and go on, takes a second
+
 _log = structlog.get_logger(__name__)
 
 
@@ -91,6 +93,7 @@ class Holding:
         # Up to there messages are taken one by one: one of them made the shard fail.
         self._alone_to = -1
         self._known_bad: dict[int, str] = {}
+        self._gap = (-1, -1)
 
     @property
     def standing(self) -> Standing | None:
@@ -109,9 +112,12 @@ class Holding:
             if self._shard is None:
                 self._begin(connection)
             assert self.tenure is not None
-            self._reads = self._means.group.read_from(self.partition, self.tenure.standing.next_offset)
+            self._read_from(self.tenure.standing.next_offset)
         except Exception as fault:  # noqa: BLE001 — its shard's, or the log's; told apart there
             self._fail(fault)
+
+    def _read_from(self, offset: int) -> None:
+        self._reads = self._means.group.read_from(self.partition, offset)
 
     def _begin(self, connection: Connection) -> None:
         means = self._means
@@ -134,8 +140,14 @@ class Holding:
         if not self._reads or self.tenure is None:
             return
         self.at_end = False
-        rest = [message for message in messages if message.offset >= self.tenure.standing.next_offset]
+        expected = self.tenure.standing.next_offset
+        rest = [message for message in messages if message.offset >= expected]
         try:
+            if rest and rest[0].offset > expected and self._gap != (expected, rest[0].offset):
+                # There may be gaps in a log, and they are there again when it is read again.
+                self._gap = (expected, rest[0].offset)
+                self._read_from(expected)
+                return
             while rest:
                 good, unfit = fit(rest, self._known_bad)
                 self._take_all(good)
@@ -211,7 +223,7 @@ class Holding:
         group, expected = self._means.group, tenure.standing.next_offset
         low, high = group.ends(self.partition)
         if low <= expected <= high:
-            self._reads = group.read_from(self.partition, expected)
+            self._read_from(expected)
             return
         if expected < low:
             found, lost = low, low - expected
@@ -280,7 +292,8 @@ class Holding:
 
     def _forget(self) -> None:
         self.drop()
-        self._means.group.rest(self.partition)
+        if self._again_s > _SHORT_S:
+            self._means.group.rest(self.partition)
         self._try_at = self._means.steady() + self._again_s
         self._again_s = min(AGAIN_MOST_S, 2 * self._again_s)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from confluent_kafka import (
+    OFFSET_END,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
@@ -56,7 +57,7 @@ class KafkaGroup:
         Args:
             url: The topic, and the group's name.
             node: Who reads; for the brokers' logs.
-            given: Called with partitions that are this node's from now on; none is read before `read_from`.
+            given: Called with partitions that are this node's from now on; what comes before `read_from` is left out.
             taken: Called with partitions that are not, and whether others may have them already.
             settings: More of librdkafka's.
 
@@ -81,6 +82,7 @@ class KafkaGroup:
                     "heartbeat.interval.ms": int(_HEARTBEAT_S * 1000),
                     "max.poll.interval.ms": int(_STUCK_S * 1000),
                     "queued.max.messages.kbytes": _PREFETCH_KB,
+                    "fetch.wait.max.ms": 200,  # so long a partition that was just given waits for the others
                     "fetch.queue.backoff.ms": 20,
                     "error_cb": self._troubles.note,
                     **(settings or {}),
@@ -129,7 +131,7 @@ class KafkaGroup:
 
     def rest(self, partition: int) -> None:
         """Read a partition no further, until `read_from`."""
-        self._pause([partition])
+        self._consumer.pause([TopicPartition(self._url.topic, partition)])
 
     def ends(self, partition: int) -> tuple[int, int]:
         """Return the offset of a partition's first message, and that of its next one.
@@ -184,9 +186,8 @@ class KafkaGroup:
     # ── called back by the consumer ───────────────────────────────────────────
 
     def _on_assign(self, consumer: Any, places: list[Any]) -> None:
-        # Where from is said later: 0 is where nothing is read from, as none is read before.
-        consumer.incremental_assign([TopicPartition(place.topic, place.partition, 0) for place in places])
-        self._pause([place.partition for place in places])
+        # From where is said later. At its end little comes till then; to pause it costs a second when it goes on.
+        consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
         if places:
             self._given([place.partition for place in places])
 
@@ -205,9 +206,6 @@ class KafkaGroup:
             consumer.incremental_unassign(places)
 
     # ── what came ─────────────────────────────────────────────────────────────
-
-    def _pause(self, partitions: Iterable[int]) -> None:
-        self._consumer.pause([TopicPartition(self._url.topic, partition) for partition in partitions])
 
     def _sort(self, message: Message, found: Polled) -> None:
         error = message.error()
