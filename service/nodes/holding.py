@@ -24,8 +24,6 @@ AGAIN_S = 0.2
 
 AGAIN_MOST_S = 10.0
 
-_SHORT_S = 1.0  # what comes meanwhile is read in vain; to pause, and go on, takes a second
-
 _log = structlog.get_logger(__name__)
 
 
@@ -117,7 +115,8 @@ class Holding:
             self._fail(fault)
 
     def _read_from(self, offset: int) -> None:
-        self._reads = self._means.group.read_from(self.partition, offset)
+        self._means.group.read_from(self.partition, offset)
+        self._reads = True
 
     def _begin(self, connection: Connection) -> None:
         means = self._means
@@ -292,8 +291,7 @@ class Holding:
 
     def _forget(self) -> None:
         self.drop()
-        if self._again_s > _SHORT_S:
-            self._means.group.rest(self.partition)
+        self._means.group.rest(self.partition)
         self._try_at = self._means.steady() + self._again_s
         self._again_s = min(AGAIN_MOST_S, 2 * self._again_s)
 

@@ -33,8 +33,7 @@ _HEARTBEAT_S = 1.0  # so soon others hear of a rebalance
 _STUCK_S = 60.0  # a node whose thread does not ask for so long has its partitions taken away
 _PREFETCH_KB = 16 * 1024
 _ANSWER_S = 5.0
-_NOT_STARTED = KafkaError._STATE  # noqa: SLF001 — how confluent_kafka names librdkafka's own
-_AT_END = KafkaError._PARTITION_EOF  # noqa: SLF001
+_AT_END = KafkaError._PARTITION_EOF  # noqa: SLF001 — how confluent_kafka names librdkafka's own
 _OUT_OF_RANGE = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001
 
 _log = structlog.get_logger(__name__)
@@ -68,6 +67,8 @@ class KafkaGroup:
         self._given = given
         self._taken = taken
         self._troubles = Troubles(url)
+        # Those that are read; of this node's, some may rest.
+        self._assigned: set[int] = set()
         try:
             self._consumer = Consumer(
                 {
@@ -117,21 +118,20 @@ class KafkaGroup:
             self._sort(message, found)
         return found
 
-    def read_from(self, partition: int, offset: int) -> bool:
-        """Have a partition read from an offset on; return whether it is: after an assignment that takes a moment."""
-        place = TopicPartition(self._url.topic, partition, offset)
+    def read_from(self, partition: int, offset: int) -> None:
+        """Have a partition of this node's read from an offset on."""
         try:
-            self._consumer.seek(place)
-            self._consumer.resume([place])
+            # Not by `seek`: that refuses for good once an offset was out of range.
+            self._stop_reading([partition])
+            self._consumer.incremental_assign([TopicPartition(self._url.topic, partition, offset)])
         except KafkaException as fault:
-            if fault.args[0].code() == _NOT_STARTED:
-                return False
             raise LogError(f"{self._url}: partition {partition}: {said_of(fault)}") from fault
-        return True
+        self._assigned.add(partition)
 
     def rest(self, partition: int) -> None:
         """Read a partition no further, until `read_from`."""
-        self._consumer.pause([TopicPartition(self._url.topic, partition)])
+        # Not by `pause`: to go on then takes a second.
+        self._stop_reading([partition])
 
     def ends(self, partition: int) -> tuple[int, int]:
         """Return the offset of a partition's first message, and that of its next one.
@@ -186,24 +186,31 @@ class KafkaGroup:
     # ── called back by the consumer ───────────────────────────────────────────
 
     def _on_assign(self, consumer: Any, places: list[Any]) -> None:
-        # From where is said later. At its end little comes till then; to pause it costs a second when it goes on.
+        # From where is said later; at its end little comes till then.
         consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
-        if places:
-            self._given([place.partition for place in places])
+        partitions = [place.partition for place in places]
+        self._assigned.update(partitions)
+        if partitions:
+            self._given(partitions)
 
-    def _on_revoke(self, consumer: Any, places: list[Any]) -> None:
-        try:
-            if places:
-                self._taken([place.partition for place in places], False)
-        finally:
-            consumer.incremental_unassign(places)
+    def _on_revoke(self, _: Any, places: list[Any]) -> None:
+        self._let_go(places, lost=False)
 
-    def _on_lost(self, consumer: Any, places: list[Any]) -> None:
+    def _on_lost(self, _: Any, places: list[Any]) -> None:
+        self._let_go(places, lost=True)
+
+    def _let_go(self, places: list[Any], *, lost: bool) -> None:
+        partitions = [place.partition for place in places]
         try:
-            if places:
-                self._taken([place.partition for place in places], True)
+            if partitions:
+                self._taken(partitions, lost)
         finally:
-            consumer.incremental_unassign(places)
+            self._stop_reading(partitions)
+
+    def _stop_reading(self, partitions: Iterable[int]) -> None:
+        gone = self._assigned.intersection(partitions)
+        self._assigned -= gone
+        self._consumer.incremental_unassign([TopicPartition(self._url.topic, partition) for partition in gone])
 
     # ── what came ─────────────────────────────────────────────────────────────
 

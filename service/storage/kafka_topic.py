@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
+from ..clock import monotonic
 from .errors import StorageError, UnreachableError
 from .kafka_client import said_of, settings_of
 from .kafka_url import KafkaUrl
@@ -22,7 +24,8 @@ REPLICAS = 3
 IN_SYNC = 2
 """So many brokers have what was acknowledged: any one of them may be lost."""
 
-_ANSWER_S = 10.0
+_ANSWER_S = 5.0
+_LOOK_S = 0.05
 _RETENTION_MS = 7 * 86_400_000
 
 _log = structlog.get_logger(__name__)
@@ -77,30 +80,38 @@ def prepare(url: KafkaUrl, *, node: str = "") -> Topic:
 
 
 def _look(admin: AdminClient, url: KafkaUrl) -> Topic:
+    """Return what the topic is like once all brokers that are asked know of it: that takes a moment when it is new."""
     brokers = len(admin.list_topics(timeout=_ANSWER_S).brokers)
-    if not _is_there(admin, url):
-        _create(admin, url, brokers)
+    found = _described(admin, url)
+    if found is not None:
+        return found
+    _create(admin, url, brokers)
+    deadline = monotonic() + _ANSWER_S
+    while (found := _described(admin, url)) is None:
+        if monotonic() > deadline:
+            raise KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART))
+        threading.Event().wait(_LOOK_S)
+    return found
+
+
+def _described(admin: AdminClient, url: KafkaUrl) -> Topic | None:
+    """Return what the topic is like; None where there is none, or who is asked does not know all of it yet."""
     found = admin.list_topics(url.topic, timeout=_ANSWER_S).topics[url.topic]
-    if found.error is not None:
-        raise KafkaException(found.error)
     resource = ConfigResource(ResourceType.TOPIC, url.topic)
-    config = admin.describe_configs([resource])[resource].result(timeout=_ANSWER_S)
+    try:
+        if found.error is not None:
+            raise KafkaException(found.error)
+        config = admin.describe_configs([resource])[resource].result(timeout=_ANSWER_S)
+    except KafkaException as fault:
+        if fault.args[0].code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.LEADER_NOT_AVAILABLE):
+            return None
+        raise
     return Topic(
         partitions=len(found.partitions),
         replicas=min((len(part.replicas) for part in found.partitions.values()), default=0),
         in_sync=int(config["min.insync.replicas"].value),
         unclean=config["unclean.leader.election.enable"].value == "true",
     )
-
-
-def _is_there(admin: AdminClient, url: KafkaUrl) -> bool:
-    """Return whether there is a topic; one that we may not see is a fault."""
-    error = admin.list_topics(url.topic, timeout=_ANSWER_S).topics[url.topic].error
-    if error is None or error.code() == KafkaError.LEADER_NOT_AVAILABLE:
-        return True
-    if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
-        return False
-    raise KafkaException(error)
 
 
 def _create(admin: AdminClient, url: KafkaUrl, brokers: int) -> None:

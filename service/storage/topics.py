@@ -90,8 +90,8 @@ class Group(Protocol):
     def poll(self, most: int, wait_s: float) -> Polled:
         """Return messages of partitions that are read: as many as are there, at most, after a wait for the first."""
 
-    def read_from(self, partition: int, offset: int) -> bool:
-        """Have a partition read from an offset on; return whether it is: after an assignment that takes a moment.
+    def read_from(self, partition: int, offset: int) -> None:
+        """Have a partition of this node's read from an offset on.
 
         Raises:
             LogError: It cannot be.

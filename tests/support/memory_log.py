@@ -111,13 +111,12 @@ class MemoryGroup:
                 self._happened.wait(0.002)
         return found
 
-    def read_from(self, partition: int, offset: int) -> bool:
+    def read_from(self, partition: int, offset: int) -> None:
         if partition not in self._owned:
             raise LogError(f"partition {partition}: not ours")
         self.seeks.append((partition, offset))
         self._places[partition] = offset
         self._resting.discard(partition)
-        return True
 
     def rest(self, partition: int) -> None:
         self._resting.add(partition)
