@@ -13,7 +13,6 @@ from typing import Any
 
 import structlog
 from confluent_kafka import (
-    OFFSET_END,
     TIMESTAMP_NOT_AVAILABLE,
     Consumer,
     KafkaError,
@@ -56,7 +55,7 @@ class KafkaGroup:
         Args:
             url: The topic, and the group's name.
             node: Who reads; for the brokers' logs.
-            given: Called with partitions that are this node's from now on; what comes before `read_from` is left out.
+            given: Called with partitions that are this node's from now on; none is read before `read_from`.
             taken: Called with partitions that are not, and whether others may have them already.
             settings: More of librdkafka's.
 
@@ -186,12 +185,11 @@ class KafkaGroup:
     # ── called back by the consumer ───────────────────────────────────────────
 
     def _on_assign(self, consumer: Any, places: list[Any]) -> None:
-        # From where is said later; at its end little comes till then.
-        consumer.incremental_assign([TopicPartition(place.topic, place.partition, OFFSET_END) for place in places])
-        partitions = [place.partition for place in places]
-        self._assigned.update(partitions)
-        if partitions:
-            self._given(partitions)
+        # None is read before it is said from where: were it read from its end till then, the answer to where that is
+        # might come later, and skip what is between (seen in one of three tries).
+        consumer.incremental_assign([])
+        if places:
+            self._given([place.partition for place in places])
 
     def _on_revoke(self, _: Any, places: list[Any]) -> None:
         self._let_go(places, lost=False)

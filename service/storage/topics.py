@@ -125,7 +125,7 @@ class Group(Protocol):
 
 
 Given = Callable[[Collection[int]], None]
-"""Called with partitions that are this node's from now on; what comes of them before `read_from` is to be left out."""
+"""Called with partitions that are this node's from now on; none is read before `read_from`."""
 
 Taken = Callable[[Collection[int], bool], None]
 """Called with partitions that are not any more, and whether others may have them already."""
