@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from ..config_file import Loaded
 from ..receivers import Receiver
@@ -67,7 +68,7 @@ class Watch:
         self._receivers: dict[str, Receiver] = {}
         self._sending: asyncio.Task[None] | None = None
         self._pinging: asyncio.Task[None] | None = None
-        self._stopping = threading.Event()
+        self._stopping: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="claxon-watch", daemon=True)
 
     @property
@@ -80,8 +81,12 @@ class Watch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End; before the parts do, for a part that ends is not blind."""
-        self._stopping.set()
+        """End at once, or within a second where something is being told; before the parts do.
+
+        A part that ends is not blind.
+        """
+        if not self._stopping.done():
+            self._stopping.set_result(None)
         if self._thread.is_alive():
             self._thread.join(timeout=_STOP_S)
 
@@ -89,16 +94,23 @@ class Watch:
         asyncio.run(self._look_again_and_again())
 
     async def _look_again_and_again(self) -> None:
-        while not self._stopping.is_set():
+        stopping = asyncio.wrap_future(self._stopping)
+        while not stopping.done():
             try:
                 await self._look()
             except Exception:  # noqa: BLE001 — whoever watches must not stop
                 _log.exception("watch.faulted")
-            await asyncio.sleep(self._look_s)
-        for task in (self._sending, self._pinging):
-            if task is not None:
-                task.cancel()
+            await asyncio.wait([stopping], timeout=self._look_s)
+        await self._end_what_is_told()
         await self._let_go()
+
+    async def _end_what_is_told(self) -> None:
+        """Give what is being told as long as a look takes, and no longer: the process ends."""
+        told = [task for task in (self._sending, self._pinging) if task is not None and not task.done()]
+        if told:
+            await asyncio.wait(told, timeout=self._look_s)
+        for task in told:
+            task.cancel()
 
     async def _look(self) -> None:
         await self._renew()
