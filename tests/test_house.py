@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.support import order
 from tests.support.repository import ROOT, name_of, text_of, tree
 
 MAX_LINES = 500
@@ -310,6 +311,17 @@ def test_a_pure_module_is_not_blamed() -> None:
 
 
 # ── CI ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_every_file_that_begins_early_is_there() -> None:
+    assert [name for name in order.LONGEST if not (ROOT / name).is_file()] == []
+
+
+def test_the_longest_files_begin_first(request: pytest.FixtureRequest) -> None:
+    """As seen in this very run."""
+    places = [order.place(item) for item in request.session.items]
+
+    assert places == sorted(places)
 
 
 def test_ci_runs_the_readmes_test_command() -> None:
