@@ -14,6 +14,7 @@ from typing import Any
 from alerts.config import KeyConfig
 from docs.steady import Steady
 from service.settings import hash_key
+from service.storage.places import Place
 from tests.support.pager import Pager
 from tests.support.running import Running, until
 
@@ -154,9 +155,9 @@ EXAMPLES: dict[Operation, Example] = {
 class Site:
     """A service with a key of each scope, a pager, and one alert that fires."""
 
-    def __init__(self, folder: Path, pager: Pager) -> None:
+    def __init__(self, folder: Path, pager: Pager, *, data: Place | None = None) -> None:
         keys = tuple(KeyConfig(name=NAMES[scope], scope=scope, sha256=hash_key(key)) for scope, key in KEYS.items())
-        self.running = Running(folder, config=CONFIG.format(url=pager.url, secret=SECRET), keys=keys)
+        self.running = Running(folder, config=CONFIG.format(url=pager.url, secret=SECRET), keys=keys, data=data)
         self._pager = pager
         self.steady = Steady(time.time(), {self.running.url: "http://127.0.0.1:5290", pager.url: "https://pager.example.org"})
 

@@ -23,6 +23,7 @@ from service.config_file import load_config
 from service.serve import bind, make_server
 from service.settings import Settings
 from service.slow_senders import Limits
+from service.storage.places import Place
 
 Answer = tuple[int, Any, Mapping[str, str]]
 
@@ -74,13 +75,14 @@ class Running(Client):
         rules: Iterable[Rule] | None = None,
         keys: tuple[KeyConfig, ...] = (),
         patience: Limits | None = None,
+        data: Place | None = None,
     ) -> None:
         path = None
         if config is not None:
             path = folder / "claxon.yml"
             path.write_text(config)
         listener = bind(Settings(port=0))
-        settings = Settings(port=listener.getsockname()[1], data=folder / "data", config=path)
+        settings = Settings(port=listener.getsockname()[1], data=data or folder / "data", config=path)
         loaded = load_config(path)
         self.service = Service(settings, loaded, rules=rules)
         self.service.patience = patience or self.service.patience
