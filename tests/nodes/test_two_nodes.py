@@ -106,6 +106,29 @@ def test_who_stands_by_takes_over_at_once_from_a_node_that_is_told_to_end(
         assert second.elect() < 5
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["a good one", "one that is broken"])
+def test_a_node_takes_over_with_the_configuration_as_it_is_by_then(
+    tmp_path: Path, postgres: Postgres, pager: Pager, config: str, broken: bool
+) -> None:
+    database = postgres.url(postgres.create_database())
+    first, second = (Node(tmp_path, database, config=config) for _ in range(2))
+    with first, second:
+        first.elect()
+        second.config.write_text("route: nothing" if broken else config.replace("/hook", "/changed"))
+        first.kill()
+        second.elect()
+        assert second.post([REJECTED])[0] == 202
+        assert until(lambda: told(pager, "firing"), 5)
+        assert pager.received[0].path == ("/hook" if broken else "/changed")
+        assert ("config.refused" in second.log) is broken
+        second.config.write_text(config.replace("/hook", "/reloaded"))
+        second.signal(signal.SIGHUP)
+        assert until(lambda: "config.reloaded" in second.log, 5)
+        assert second.post([REJECTED | {"app": "cart"}])[0] == 202
+        assert until(lambda: len(told(pager, "firing")) == 2, 5)
+        assert pager.received[1].path == "/reloaded"
+
+
 def test_a_node_that_stood_still_ends_and_sends_nothing_of_what_another_one_sends(
     tmp_path: Path, postgres: Postgres, pager: Pager, config: str
 ) -> None:

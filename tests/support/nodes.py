@@ -22,6 +22,7 @@ class Node(Client):
     """A process; `start` waits until it answers, elected or not.
 
     Attributes:
+        config: Its file, if it has one.
         log: What it has said so far, also before it was started again.
     """
 
@@ -39,10 +40,10 @@ class Node(Client):
         self.url = f"http://127.0.0.1:{self.port}"
         self._log = folder / f"node-{self.port}.log"
         self._command = [sys.executable, "-m", "service", "serve", "--listen", f"127.0.0.1:{self.port}", *arguments]
+        self.config = folder / f"node-{self.port}.yml"
         if config:
-            path = folder / f"node-{self.port}.yml"
-            path.write_text(config)
-            self._command += ["--config", str(path)]
+            self.config.write_text(config)
+            self._command += ["--config", str(self.config)]
         self._environment = {**os.environ, "CLAXON_DATA": database, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
 
