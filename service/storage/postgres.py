@@ -213,6 +213,12 @@ _SESSION = {
     # A node that stands still in a transaction keeps everybody from being elected.
     "idle_in_transaction_session_timeout": f"{_SILENT_S}s",
     "client_encoding": "UTF8",
+    # Whatever the server, the database or the role has for others.
+    "idle_session_timeout": "0",
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "default_transaction_isolation": "read committed",
+    "default_transaction_read_only": "off",
 }
 
 

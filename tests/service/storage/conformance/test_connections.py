@@ -100,6 +100,25 @@ def test_who_is_not_elected_any_more_writes_nothing(server: Postgres) -> None:
 
 
 @pytest.mark.peer("postgres")
+def test_what_a_database_has_for_others_does_not_hold_for_a_node(server: Postgres) -> None:
+    name = server.create_database()
+    usual = {"idle_session_timeout": "1s", "statement_timeout": "1s", "lock_timeout": "1s", "synchronous_commit": "off"}
+    for setting, value in (usual | {"default_transaction_isolation": "serializable"}).items():
+        server.sql(f"ALTER DATABASE {name} SET {setting} = '{value}'")
+    connection = open_database(PostgresUrl(server.url(name)))
+    found = {setting: connection.execute(f"SHOW {setting}").fetchone()[0] for setting in usual}
+    isolation = connection.execute("SHOW default_transaction_isolation").fetchone()[0]
+    connection.close()
+    assert found == {
+        "idle_session_timeout": "0",
+        "statement_timeout": "0",
+        "lock_timeout": "0",
+        "synchronous_commit": "on",
+    }
+    assert isolation == "read committed"
+
+
+@pytest.mark.peer("postgres")
 def test_a_server_that_was_killed_is_a_lost_connection(own_server: Postgres) -> None:
     url = PostgresUrl(own_server.url(own_server.create_database()))
     before = open_database(url)
