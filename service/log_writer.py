@@ -194,11 +194,12 @@ class LogWriter:
         events = batch.events
         known_by = batch.claims or self._overlap.names_of(events, now)
         named = {i: f"{events[i].app}\0{name}" for i in batch.others if (name := events[i].event_id) is not None}
-        skip = []
-        for i in sorted({*named, *known_by}):
-            names = known_by.get(i, ())
-            if not claims.claim(self._connection, (*names, named[i]) if i in named else names, now):
-                skip.append(i)
+        if not named and not known_by:
+            return events, []
+        names = {
+            i: (*known_by.get(i, ()), named[i]) if i in named else known_by[i] for i in sorted({*named, *known_by})
+        }
+        skip = claims.claim_each(self._connection, names, now)
         if not skip:
             return events, skip
         left_out = set(skip)

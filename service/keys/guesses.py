@@ -61,6 +61,10 @@ class Guesses:
         tries.since, tries.count, tries.until = at, 0, at + PAUSE_S
         return True
 
+    def forgive(self, address: str) -> None:
+        """Forget what an address tried: it was a key."""
+        self._tries.pop(_network(address), None)
+
 
 def _network(address: str) -> str:
     """Return what one sender has: an address of IPv4, or the /64 of one of IPv6."""

@@ -25,6 +25,9 @@ from .record import StoredKey
 ADDRESSES = 1_000
 """Addresses, the latest, from which a key was seen."""
 
+MISSED = 1_000
+"""Unknown keys, the latest, that are remembered: one of them may be so new that this node has not heard of it."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -111,6 +114,8 @@ class Keys:
         self._known: dict[str, _Known] = {}
         self._buckets: dict[tuple[str, Limit], Bucket] = {}
         self._guesses = Guesses()
+        # The hash of an unknown key, and who sent it.
+        self._missed: dict[str, str] = {}
         self._settle()
 
     # ── what is in force ──────────────────────────────────────────────────────
@@ -138,6 +143,8 @@ class Keys:
                 if rate:
                     buckets[name, limit] = kept.get((name, limit)) or Bucket(rate, burst_s=key.burst_s)
         self._buckets, self._known = buckets, known
+        for digest in known.keys() & self._missed.keys():
+            self._guesses.forgive(self._missed.pop(digest))
         self.limited = {what: self.limited.get(what, 0) for what in buckets}
 
     def _remembered(self, key: KeyConfig, stored: StoredKey | None = None) -> _Known:
@@ -196,6 +203,7 @@ class Keys:
             said = f"Authorization: too many unknown keys from {address}: wait {wait_s:.0f} s"
             raise self._deny(Why.GUESSING, said, wait_s=wait_s)
         if known is None:
+            self._miss(digest, address)
             if self._guesses.failed(address, steady):
                 _log.warning("keys.guessed", address=address)
             raise self._deny(Why.UNKNOWN, "Authorization: unknown key: send one that `claxon keys list` shows")
@@ -203,6 +211,11 @@ class Keys:
         self._check_alive(known, now)
         known.note(address, now)
         return known.key
+
+    def _miss(self, digest: str, address: str) -> None:
+        self._missed[digest] = address
+        if len(self._missed) > MISSED:
+            del self._missed[next(iter(self._missed))]
 
     def of_session(self, key_sha256: str, address: str = "") -> KeyConfig:
         """Return the key that somebody logged in with.

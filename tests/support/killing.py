@@ -7,6 +7,7 @@ key or an id only once, however often it was posted.
 from __future__ import annotations
 
 import http.client
+import itertools
 import json
 import random
 import re
@@ -23,6 +24,7 @@ import msgspec
 from service.proof import prove
 from service.storage import event_log
 from service.storage.database import open_reader
+from service.storage.places import Place
 from tests.support.running import Process
 
 SIZES = (1, 1, 7, 50, 50, 500, 500, 5000)
@@ -77,10 +79,16 @@ class Found:
 class Senders:
     """Post batches of mixed sizes, each until it is acknowledged, as the client does; hold still between rounds."""
 
-    def __init__(self, port: int, *, each: int = 2, seed: int = 1) -> None:
-        """Take the port of the service; `each` is how many senders there are of each kind."""
+    def __init__(self, *ports: int, each: int = 2, seed: int = 1) -> None:
+        """Take the ports of a service, or of its nodes.
+
+        Args:
+            ports: A sender goes to the next of them whenever it was not answered, or told to send again.
+            each: How many senders there are of each kind.
+            seed: Of chance.
+        """
         self.books = {by: Book() for by in By}
-        self._port = port
+        self._ports = ports
         self._go = threading.Event()
         self._ended = False
         self._idle = threading.Semaphore(0)
@@ -115,11 +123,15 @@ class Senders:
         number = 0
         waiting: _Batch | None = None
         tries = 0
+        ports = itertools.cycle(self._ports)
+        # The first of each kind to the first, the second to the second, and so on.
+        for _ in range(int(app.rpartition("-")[2]) % len(self._ports)):
+            next(ports)
         while True:
             self._go.wait()
             if self._ended:
                 return
-            link = http.client.HTTPConnection("127.0.0.1", self._port, timeout=20)
+            link = http.client.HTTPConnection("127.0.0.1", next(ports), timeout=20)
             while self._go.is_set() and not self._ended:
                 if waiting is None:
                     waiting, tries = _batch(by, app, number, chance), 0
@@ -128,10 +140,12 @@ class Senders:
                 try:
                     taken = _post(link, waiting.body, waiting.headers)
                 except _FELL:
+                    taken = False
+                if not taken:
                     link.close()
+                    link = http.client.HTTPConnection("127.0.0.1", next(ports), timeout=20)
                     time.sleep(0.01)
-                    continue
-                if taken:
+                else:
                     book = self.books[by]
                     book.acknowledged[waiting.name] = waiting.size
                     book.reposted += tries > 1
@@ -175,7 +189,7 @@ def _post(link: http.client.HTTPConnection, body: bytes, headers: dict[str, str]
 class Log:
     """What the log of a service holds, read on from where it was read before."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Place) -> None:
         self._data = data
         self._offset = -1
         # How often each event of each batch is there; of those that are whole and acknowledged only that they are.
@@ -288,7 +302,7 @@ def kill_again_and_again(
             _look(claxon, log, senders.books, story)
             if number % prove_every == 0 or number == kills:
                 story.proofs += 1
-                story.unproved += not _is_proved(claxon.data)
+                story.unproved += not is_proved(claxon.data)
     claxon.kill()
     return story, senders.books
 
@@ -301,15 +315,21 @@ def _look(claxon: Process, log: Log, books: dict[By, Book], story: Story) -> Non
         story.twice[by] = found.twice
         story.unanswered[by] += found.unanswered
     text = claxon.get("/metrics")
-    counted: Counter[str] = Counter()
-    for app, n in _COUNTED.findall(text):
-        counted[app] += round(float(n))
-    story.miscounted += counted != log.by_app
+    story.miscounted += counted(text) != log.by_app
     [mismatches] = _MISMATCHES.findall(text)
     story.mismatches += float(mismatches) != 0
 
 
-def _is_proved(data: Path) -> bool:
+def counted(metrics: str) -> Counter[str]:
+    """Return how many attempts each app made, as /metrics says."""
+    found: Counter[str] = Counter()
+    for app, n in _COUNTED.findall(metrics):
+        found[app] += round(float(n))
+    return found
+
+
+def is_proved(data: Place) -> bool:
+    """Return whether the whole log, decided again, comes to what was committed."""
     reader = open_reader(data)
     try:
         return prove(reader).same

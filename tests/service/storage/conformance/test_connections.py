@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
+from service import known
 from service.storage import claims, event_log, log_rows, rejects, snapshots
 from service.storage.connecting import Connection
 from service.storage.database import LazyTransaction, ReadTransaction, Transaction, leader, open_database, open_reader
@@ -57,6 +59,53 @@ def test_a_name_is_new_once(writer: Connection) -> None:
         assert claims.claim(writer, ["shop\0a"], 1.0)
         assert not claims.claim(writer, ["shop\0a"], 2.0)
         assert claims.claim(writer, ["shop\0b"], 2.0)
+
+
+def test_names_are_new_once_in_order_whichever_event_of_a_batch_has_them(writer: Connection) -> None:
+    batch = {
+        0: ("shop\0a",),
+        1: ("shop\0a",),
+        2: (known.Asked("s"), known.Noted("d"), "r1"),
+        3: (known.Asked("d"), "r2"),
+        4: (known.Noted("d"),),
+        5: ("r3", "r1"),
+        6: (),
+        7: (known.Asked("never"), "shop\0b"),
+    }
+    with Transaction(writer):
+        first = claims.claim_each(writer, batch, 1.0)
+        again = claims.claim_each(writer, batch, 2.0)
+
+    assert first == [1, 3, 5]
+    assert again == [0, 1, 2, 3, 5, 7]
+    assert all(claims.knows(writer, name) for name in ("shop\0a", "shop\0b", "r1", "r2", "r3", "d"))
+    assert not claims.knows(writer, "s")
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_claimed_together_or_one_by_one_comes_to_the_same(writer: Connection, seed: int) -> None:
+    chance = random.Random(seed)
+
+    def batch() -> dict[int, tuple[str, ...]]:
+        kinds = (str, known.Asked, known.Noted)
+        return {
+            i: tuple(chance.choice(kinds)(chance.choice("abcdefgh")) for _ in range(chance.randint(0, 3)))
+            for i in range(12)
+        }
+
+    batches = [batch() for _ in range(3)]
+    found = []
+    for together in (True, False):
+        writer.begin()
+        skips = [
+            claims.claim_each(writer, one, 1.0)
+            if together
+            else [i for i in one if not claims.claim(writer, one[i], 1.0)]
+            for one in batches
+        ]
+        found.append((skips, writer.execute("SELECT id FROM event_ids ORDER BY id").fetchall()))
+        writer.rollback()
+    assert found[0] == found[1]
 
 
 def test_a_lazy_transaction_is_one(writer: Connection) -> None:
