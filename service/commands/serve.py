@@ -77,6 +77,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         {"notification": "what a console receiver prints: status, receiver, reason, labels, alerts, ..."},
         exits={
             0: "stopped",
+            1: "of several nodes: elected, and could not begin: its log says why",
             2: "not started",
             70: "the database is corrupt: have it started again",
             75: "the database is another node's, or its server is gone: have it started again",

@@ -200,6 +200,7 @@ class Node:
         standing, settings = self._standing, self.settings
         standing.stage, standing.why, standing.elected = Stage.STARTING, "", settings.address
         _log.info("node.elected", node=settings.address)
+        watch = asyncio.create_task(self._watch(connection), name="watch the election")
         try:
             app = await asyncio.to_thread(self._build, connection)
         except BaseException:
@@ -207,12 +208,23 @@ class Node:
             raise
         service: Service = app.state.service
         async with app.router.lifespan_context(app):
+            watch.cancel()
             for part in standing.parts:
                 await part.lead(service)
             self.service, standing.stage = service, Stage.ELECTED
             self.switch.to(app)
             await self._ending.wait()
             await self._stop_parts()
+
+    async def _watch(self, connection: Connection) -> None:
+        """End the process if the database is lost while the service begins; later the service looks itself."""
+        while True:
+            await asyncio.sleep(LOOK_S)
+            try:
+                connection.check()
+            except LostError as fault:
+                _log.critical("node.lost", error=f"{fault}: before it took over")
+                self.leave(LOST)
 
     async def _stop_parts(self) -> None:
         for part in reversed(self._standing.parts):

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
+from service.storage.database import open_database
+from service.storage.places import PostgresUrl
 from tests.support.nodes import Node, run_claxon
 from tests.support.pager import Pager
 from tests.support.postgres import Postgres, start_postgres
@@ -181,6 +184,20 @@ def test_a_server_that_says_nothing_ends_the_elected_node_though_nobody_writes(
         finally:
             server.cont()
         assert "silent" in node.log
+
+
+def test_a_node_that_loses_its_server_while_it_begins_ends(tmp_path: Path, server: Postgres, config: str) -> None:
+    database = server.url(server.create_database())
+    open_database(PostgresUrl(database)).close()
+    with psycopg.connect(database) as other, Node(tmp_path, database, config=config) as node:
+        other.execute("LOCK TABLE snapshots")
+        assert until(lambda: "just elected" in node.request("GET", "/")[1]["detail"], 10)
+        assert "evaluate: it was elected" in node.roles
+        server.pause()
+        try:
+            assert node.ended(within=20) == 75
+        finally:
+            server.cont()
 
 
 def test_a_server_that_restarts_ends_the_elected_node_and_the_one_after_it_knows_all(
