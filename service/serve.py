@@ -23,7 +23,7 @@ from .logs import configure_logs
 from .nodes.node import Node
 from .nodes.switch import Application
 from .receivers.console import ConsoleReceiver
-from .settings import Settings, SettingsError, check_retention
+from .settings import Settings, SettingsError, check_address, check_retention
 from .slow_senders import Limits, guarded
 from .storage.database import exists
 from .storage.places import is_shared
@@ -52,7 +52,7 @@ def serve(
 
     Raises:
         SettingsError: It would be reachable from elsewhere without keys, the address is taken, or the certificate is
-            none; or its size is limited where it cannot be.
+            none; its size is limited where it cannot be, or it would be advertised under no URL.
         ConfigFileError: The configuration is wrong.
         StorageError: The data folder cannot be used.
     """
@@ -60,6 +60,7 @@ def serve(
     ConsoleReceiver.as_json = as_json
     certificate = Certificate(settings.tls) if settings.tls is not None else None
     loaded = load_config(settings.config)
+    check_address(settings)
     check_retention(settings, loaded.config.retention)
     for warning in loaded.warnings:
         _log.warning("rule.doubted", problem=warning)

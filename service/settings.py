@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from alerts.config import SCOPES, KeyConfig
 from alerts.config_records import LEAST_RETENTION_BYTES, LEAST_RETENTION_S, RetentionConfig
@@ -155,6 +156,24 @@ def parse_retention(age: str | None, size: str | None) -> tuple[float | None, in
     if bytes_ is not None and bytes_ < LEAST_RETENTION_BYTES:
         raise SettingsError(f"--retention-size: {size}: at least 64MB")
     return age_s, bytes_
+
+
+def check_address(settings: Settings) -> None:
+    """Refuse an address to tell others that nobody can open.
+
+    Raises:
+        SettingsError: It is no URL of HTTP's with a host, or says more than where the node is.
+    """
+    if settings.advertise is None:
+        return
+    try:
+        parts = urlsplit(settings.advertise)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    if not good or "@" in settings.advertise or parts.query or parts.fragment:
+        example = "https://claxon-a.internal:5290"
+        raise SettingsError(f"--advertise: {settings.advertise}: write where others find this node, such as {example}")
 
 
 def check_retention(settings: Settings, said: RetentionConfig) -> None:

@@ -63,7 +63,8 @@ def not_elected(standing: Standing) -> Problem:
     if standing.stage is Stage.STARTING:
         said = "this node was just elected, and reads what was before: ask again"
     elif standing.why:
-        said = f"database: {standing.why}"
+        # Anybody may ask, and what a server said names users and hosts.
+        said = "database: out of reach: /-/ready and the log of this node say why: ask again"
     elif elected:
         said = f"this node is not elected: ask {elected}"
     else:

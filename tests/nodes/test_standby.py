@@ -63,7 +63,7 @@ def standing(parts: Sequence[Part] = (), **known: Any) -> Standing:
     [
         ({}, ONE, ONE),
         ({"elected": ""}, None, "nobody is"),
-        ({"why": "db: gone", "elected": ""}, None, "database: db: gone"),
+        ({"why": "db: gone", "elected": ""}, None, "out of reach"),
         ({"stage": Stage.STARTING}, ONE, "just elected"),
     ],
 )

@@ -128,6 +128,15 @@ def test_a_role_needs_a_database_that_nodes_can_share(tmp_path: Path) -> None:
     assert "PostgreSQL" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "address", ["claxon-a:5290", "ftp://a", "https://", "https://me:hush@a", "http://a:x", "http://a/?x=1"]
+)
+def test_an_address_that_nobody_can_open_is_refused(address: str) -> None:
+    done = run_claxon("serve", "--data", "postgresql://127.0.0.1:1/claxon", "--advertise", address)
+    assert done.returncode == 2
+    assert "--advertise" in done.stderr
+
+
 def test_the_log_is_exported_from_beside_the_nodes(tmp_path: Path, postgres: Postgres, config: str) -> None:
     database = postgres.url(postgres.create_database())
     with Node(tmp_path, database, config=config) as node:
