@@ -44,6 +44,9 @@ READ = 64
 READ_BYTES = 4 * 1024 * 1024
 """And so many bytes of them, or one row more."""
 
+READ_EVENTS = 20_000
+"""And so many events: pages, and the time, wait while they are logged and evaluated."""
+
 GIVEN = 2 * READ
 """Rows that the core has, at most: a group that it commits, and the next."""
 
@@ -221,11 +224,11 @@ class Follower:
         if suspect is not None:
             # Alone, or nobody knows whose fault it is.
             return not self._given and self._try_again(connection, suspect)
-        if len(self._given) > GIVEN - READ or self._bytes_given > READ_BYTES:
+        if len(self._given) > GIVEN - READ or self._is_enough:
             return False
         if now >= self._look_at and not self._look_back(connection):
             return False
-        rows = inbox.read(connection, after=self._after, most=READ, most_bytes=READ_BYTES)
+        rows = inbox.read(connection, after=self._after, most=READ, most_bytes=READ_BYTES, most_events=READ_EVENTS)
         for row in rows:
             self._after = row.id
             if row.id not in self._given and row.id not in self._suspects:
@@ -233,8 +236,10 @@ class Follower:
         return bool(rows)
 
     @property
-    def _bytes_given(self) -> int:
-        return sum(len(given.row.body) for given in self._given.values())
+    def _is_enough(self) -> bool:
+        """Whether what the core has will keep it busy while the next is read."""
+        rows = [given.row for given in self._given.values()]
+        return sum(len(row.body) for row in rows) > READ_BYTES or sum(row.n for row in rows) > READ_EVENTS
 
     def _look_back(self, connection: Connection) -> bool:
         """Return whether there are rows that were not read; the first of them is read next, however late it came."""

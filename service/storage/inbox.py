@@ -77,13 +77,13 @@ EMPTY = Backlog()
 _COLUMNS = "received_at, app, key, n, claims, refusals, spans, client_dropped, node, body, form"
 _PUT = f"INSERT INTO inbox ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 — constants
 
-# Bodies before it, so that one that is larger than all is read, too, alone. Lengths are known without reading bodies.
+# What is before it, so that one that is larger than all is read, too, alone. Lengths are known without reading bodies.
 _READ = f"""
 SELECT {_COLUMNS}, id FROM (
-  SELECT {_COLUMNS}, id, sum(octet_length(body)) OVER (ORDER BY id) - octet_length(body) AS earlier FROM (
-    SELECT {_COLUMNS}, id FROM inbox WHERE id > ? ORDER BY id LIMIT ?
-  ) AS next
-) AS summed WHERE earlier < ? ORDER BY id
+  SELECT {_COLUMNS}, id, sum(octet_length(body)) OVER up_to_it - octet_length(body) AS earlier,
+    sum(n) OVER up_to_it - n AS events_before
+  FROM (SELECT {_COLUMNS}, id FROM inbox WHERE id > ? ORDER BY id LIMIT ?) AS next WINDOW up_to_it AS (ORDER BY id)
+) AS summed WHERE earlier < ? AND events_before < ? ORDER BY id
 """  # noqa: S608 — constants
 _BACKLOG = """
 SELECT (SELECT min(id) FROM inbox), (SELECT max(id) FROM inbox), (SELECT received_at FROM inbox ORDER BY id LIMIT 1),
@@ -101,9 +101,12 @@ def put(connection: Connection, rows: Iterable[InboxRow]) -> None:
     connection.executemany(_PUT, [(*row[:6], int(row.spans), *row[7:11]) for row in rows])
 
 
-def read(connection: Connection, *, after: int, most: int, most_bytes: int) -> list[InboxRow]:
-    """Return the next rows in the order of their ids, as many as there may be: so many, or so many bytes and one."""
-    return [_row(found) for found in connection.execute(_READ, (after, most, most_bytes)).fetchall()]
+def read(
+    connection: Connection, *, after: int, most: int, most_bytes: int, most_events: int = 1 << 60
+) -> list[InboxRow]:
+    """Return the next rows in the order of their ids, as many as there may be: of bytes and events, one row more."""
+    found = connection.execute(_READ, (after, most, most_bytes, most_events))
+    return [_row(one) for one in found.fetchall()]
 
 
 def _row(found: Sequence[Any]) -> InboxRow:

@@ -106,6 +106,8 @@ def test_as_many_are_read_as_the_memory_may_hold_and_one_that_is_larger_alone(
     third = found(elected)[2].id
     assert [len(row.body) for row in found(elected, after=third, most_bytes=800)] == [5000]
     assert len(found(elected, most=4)) == 4
+    some = inbox.read(elected, after=0, most=9, most_bytes=1 << 20, most_events=2)
+    assert [row.n for row in some] == [1, 1]
 
 
 def test_what_is_taken_is_gone_with_the_transaction_that_takes_it(node: Connection, elected: Connection) -> None:
