@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.storage import outbox
 from service.storage.database import Transaction, open_beside
@@ -25,14 +26,14 @@ from tests.support.running import until
 
 pytestmark = pytest.mark.peer("postgres")
 
-SOON_S = 5.0
+SOON_S = 20.0
 DAY = 86_400.0
 TARGET = "on-call/webhook/0"
 CONFIG = """
 route: {{receiver: on-call}}
 fallback_receiver: backup
 receivers:
-  - {{name: on-call, webhook_configs: [{{url: '{first}'}}]}}
+  - {{name: on-call, webhook_configs: [{{url: '{first}', timeout: 60s}}]}}
   - {{name: backup, webhook_configs: [{{url: '{second}'}}]}}
 """
 REJECTED = {"model": "claude-test", "app": "shop", "status": 401, "error_type": "authentication_error"}
@@ -112,6 +113,18 @@ def names_of(pager: Pager) -> list[str]:
     return [one.json["commonLabels"].get("alertname") for one in pager.received]
 
 
+def value(node: Node, name: str, **labels: str) -> float:
+    """Return the value of the one series that a node shows with these labels."""
+    samples = [one for family in text_string_to_metric_families(node.get("/metrics")) for one in family.samples]
+    (found,) = [one.value for one in samples if one.name == name and labels.items() <= one.labels.items()]
+    return float(found)
+
+
+def delivers(node: Node) -> bool:
+    """Whether it says that it can deliver; one of its other roles may wait still."""
+    return "'deliver': 'ready'" in str(node.roles)
+
+
 def test_of_500_pages_under_load_each_is_sent_once_by_one_of_two_nodes(
     tmp_path: Path, postgres: Postgres, stack: ExitStack
 ) -> None:
@@ -142,9 +155,8 @@ def test_a_page_that_an_event_causes_goes_out_by_a_node_that_only_delivers_and_a
     assert (row["state"], [one["outcome"] for one in row["tries"]]) == ("delivered", ["delivered"])
     (told,) = world.elected.get("/v1/ledger?what=delivered")["ledger"]
     assert told["rule"] == "ClaudeAuthError/page"
-    sent = 'claxon_notifications_total{receiver="on-call",kind="webhook",outcome="delivered"} 1'
-    assert sent in node.get("/metrics")
-    assert until(lambda: "claxon_delivering_nodes 1\n" in world.elected.get("/metrics"), SOON_S)
+    assert value(node, "claxon_notifications_total", receiver="on-call", outcome="delivered") == 1
+    assert until(lambda: value(world.elected, "claxon_delivering_nodes") == 1, SOON_S)
 
 
 def test_the_page_of_a_node_that_is_killed_in_mid_send_goes_out_again_with_its_key_when_the_lease_has_ended(
@@ -159,7 +171,7 @@ def test_the_page_of_a_node_that_is_killed_in_mid_send_goes_out_again_with_its_k
     first.kill()
     killed_at = time.monotonic()
     world.pager.wait_for(2, within=LEASE_S + SOON_S)
-    assert time.monotonic() - killed_at < LEASE_S + 1
+    assert time.monotonic() - killed_at < LEASE_S + 3
     assert world.all_over()
     assert len(set(keys_of(world.pager))) == 1
     holding.go_on.set()
@@ -290,8 +302,8 @@ def test_the_elected_node_and_one_that_stands_by_both_deliver_if_they_have_the_r
     elected = world.node("all")
     elected.elect()
     standby = world.node("all")
-    assert until(lambda: standby.roles.get("deliver") == "ready", SOON_S), standby.log
-    assert until(lambda: elected.roles.get("deliver") == "ready", SOON_S), elected.log
+    assert until(lambda: delivers(standby), SOON_S), standby.log
+    assert until(lambda: delivers(elected), SOON_S), elected.log
     apps = [f"app-{n}" for n in range(100)]
     world.page(*apps)
     assert world.all_over(within=30)
