@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 DRAIN_S = 20.0
 """How long a node that ends waits for what is on its way; what is not answered by then another one sends again."""
 
+ELECTED_DRAIN_S = 3.0
+"""How long the elected one does: nobody else is elected before it has ended."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -60,6 +63,7 @@ class DeliverPart:
         self._loaded = loaded
         self._one_at_a_time = asyncio.Lock()
         self._keys = Keys(keys, exposed=not settings.loopback)
+        self._drain_s = DRAIN_S
         self._stop_listening: Callable[[], None] = lambda: None
         self.office = DeliveryOffice(
             lambda: open_beside(settings.data),
@@ -101,6 +105,7 @@ class DeliverPart:
 
     async def lead(self, service: Service) -> None:
         """Take note that this node is elected: it is told at once of what there is to send."""
+        self._drain_s = ELECTED_DRAIN_S
         await self.reload()
         service.metrics.leases = self._sample
         service.deliverer.count_by(self.deliverer.deliveries)
@@ -126,5 +131,5 @@ class DeliverPart:
     async def stop(self) -> None:
         """Wait for what is on its way, and let others send the rest."""
         self._stop_listening()
-        await self.deliverer.stop(within=DRAIN_S)
+        await self.deliverer.stop(within=self._drain_s)
         await asyncio.to_thread(self.office.stop)

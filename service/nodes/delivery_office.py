@@ -214,7 +214,7 @@ class DeliveryOffice:
     def _sign_out(self) -> None:
         if self._connection is not None:
             with Transaction(self._connection):
-                self.leases.give_back(self._connection, list(self.leases.held))
+                self.leases.give_all_back(self._connection)
                 deliverers.sign_out(self._connection, self.leases.name)
 
     # ── a database that is away ───────────────────────────────────────────────

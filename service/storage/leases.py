@@ -234,6 +234,12 @@ class SharedLeases:
             connection.execute(let_go, (list(rows), self.name))
         self.forget(rows)
 
+    def give_all_back(self, connection: Connection) -> None:
+        """Let everything go that this node ever took and said nothing of."""
+        let_go = f"UPDATE outbox SET leased_by = NULL, leased_until = NULL WHERE {_MINE}"  # noqa: S608
+        connection.execute(let_go, (self.name,))
+        self.held.clear()
+
     def due(self, connection: Connection, targets: Collection[str]) -> list[str]:
         """Return those of the integrations for which something is due that is nobody's."""
         query = f"""

@@ -7,12 +7,13 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from service.nodes.deliver import DRAIN_S
 from service.storage import outbox
 from service.storage.database import Transaction, open_beside
 from service.storage.leases import LEASE_S
@@ -21,7 +22,7 @@ from tests.support.netfault import Mode, lay_wires
 from tests.support.nodes import Node
 from tests.support.notifications import make_message, make_notification
 from tests.support.pager import Pager, Received, Reply
-from tests.support.postgres import Postgres, url_of
+from tests.support.postgres import Postgres, start_postgres, url_of
 from tests.support.running import until
 
 pytestmark = pytest.mark.peer("postgres")
@@ -342,3 +343,36 @@ def test_where_no_node_delivers_people_are_told_past_the_outbox(
     assert "no node delivers" in json.dumps(told[0].json)
     world.deliver()
     assert until(lambda: world.pager.received[-1].json["status"] == "resolved", 90)
+
+
+def test_a_server_that_restarts_is_found_again_by_a_node_that_delivers(tmp_path: Path, stack: ExitStack) -> None:
+    server = stack.enter_context(start_postgres())
+    world = World(tmp_path, server, stack)
+    node = world.deliver()
+    server.kill9()
+    assert until(lambda: not delivers(node), SOON_S)
+    server.start()
+    assert until(lambda: delivers(node), SOON_S), node.log
+    world.writer = stack.enter_context(closing(open_beside(PostgresUrl(server.url(world.database)))))
+    world.page("shop")
+    world.pager.wait_for(1)
+    assert world.all_over()
+
+
+def test_what_a_node_that_ends_cannot_wait_for_is_sent_again_at_once(
+    tmp_path: Path, postgres: Postgres, stack: ExitStack
+) -> None:
+    holding = Holding()
+    world = World(tmp_path, postgres, stack, pager=Pager(answer=holding))
+    first = world.deliver()
+    world.page("shop")
+    world.pager.wait_for(1)
+    world.deliver()
+    first.signal(signal.SIGTERM)
+    begun_at = time.monotonic()
+    world.pager.wait_for(2, within=DRAIN_S + SOON_S)
+    # Not only when the lease has ended: what is renewed until then is given back.
+    assert DRAIN_S - 1 < time.monotonic() - begun_at < DRAIN_S + LEASE_S - 1
+    assert world.all_over()
+    assert len(set(keys_of(world.pager))) == 1
+    holding.go_on.set()

@@ -250,6 +250,15 @@ def test_what_is_given_back_is_anybodys_at_once(nodes: Nodes) -> None:
     assert two.claim() == ["a"]
 
 
+def test_a_node_that_ends_gives_all_back_also_what_it_forgot(nodes: Nodes) -> None:
+    one, two = nodes.node("one"), nodes.node("two")
+    add(nodes.elected, "a", "b")
+    one.claim()
+    one.leases.forget([1])
+    one.leases.give_all_back(one.connection)
+    assert two.claim() == ["a", "b"]
+
+
 def test_what_is_on_its_way_is_not_claimed_again_by_its_own_node_but_what_was_dropped_is(nodes: Nodes) -> None:
     one = nodes.node("one")
     add(nodes.elected, "a", "b")
