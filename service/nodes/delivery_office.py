@@ -32,7 +32,7 @@ T = TypeVar("T")
 LOOK_S = 0.2
 """How often it is looked for what is due."""
 
-SILENT_S = 6.0
+SILENT_S = 4.0
 """A database that does not answer for so long is away; before a lease ends."""
 
 _WATCH_S = 0.5

@@ -17,10 +17,10 @@ from . import outbox
 from .connecting import Connection, Dialect
 from .outbox import Head
 
-LEASE_S = 10.0
+LEASE_S = 6.0
 """So long a row is its node's without a word of it; another node sends it then."""
 
-RENEW_S = 2.5
+RENEW_S = 1.5
 """How often a node renews its leases while it sends."""
 
 _STILL_S = 3
