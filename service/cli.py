@@ -21,6 +21,7 @@ from .commands import (
     fire_drill,
     keys,
     migrate,
+    move,
     route,
     rules,
     serve,
@@ -46,6 +47,7 @@ _COMMANDS = (
     export,
     backup,
     migrate,
+    move,
 )
 
 

@@ -38,6 +38,7 @@ CHAPTERS: dict[str, dict[str, list[str]]] = {
             "docs/howto/find-failures",
             "docs/howto/systemd",
             "docs/howto/kubernetes",
+            "docs/howto/nodes",
             "docs/howto/proxy",
             "docs/howto/keys",
             "docs/howto/backup",

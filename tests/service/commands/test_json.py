@@ -110,8 +110,8 @@ GOOD: dict[str, Callable[[Place, Path], list[str]]] = {
 }
 """What each command is asked that is done."""
 
-ELSEWHERE = {"serve", "demo"}
-"""Those that go on: their tests are below."""
+ELSEWHERE = {"serve", "demo", "move"}
+"""Those that go on: their tests are below. One needs a server: test_move.py."""
 
 BAD: dict[str, list[str]] = {
     "serve": ["--listen", "nowhere"],
@@ -135,6 +135,7 @@ BAD: dict[str, list[str]] = {
     "restore": ["none", "--data", "new"],
     "salvage": ["none", "--data", "new"],
     "migrate": ["--data", "postgresql://127.0.0.1:1/none"],
+    "move": ["--from", "none", "--to", "postgresql://127.0.0.1:1/none"],
 }
 """What each is asked that ends with 2."""
 
