@@ -106,6 +106,9 @@ class PostgresConnection:
         try:
             if rows:
                 cursor.executemany(translated(sql), rows)
+                # It goes by libpq's pipeline, after which the server does not reckon how long a transaction is idle: a
+                # node that stood still here kept its locks for ever. After another word it does.
+                self._raw.execute("")
         except psycopg.Error as fault:
             raise self.fault_of(fault) from fault
         return cursor

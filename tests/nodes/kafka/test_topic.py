@@ -111,8 +111,9 @@ def test_a_message_is_acknowledged_within_a_moment_and_read_within_another(clust
 def test_a_partition_is_read_from_where_its_owner_says(cluster: Kafka) -> None:
     log = url(cluster)
     cluster.create_topic(log.topic)
-    producer, reader = open_producer(log), Reader(log, at=3)
+    producer = open_producer(log)
     send(producer, *[str(n).encode() for n in range(10)])
+    reader = Reader(log, at=3)
 
     assert [one.value for one in reader.read(7)] == [str(n).encode() for n in range(3, 10)]
     for place in (9, 0, 5):
