@@ -20,6 +20,7 @@ from alerts.errors import DurationError
 from alerts.sizes import SizeError, parse_size
 
 from .roles import ALL, Role, RoleError, parse_roles
+from .storage.kafka_url import KafkaUrl, KafkaUrlError, parse_kafka_url
 from .storage.places import Place, check_size_limit
 
 DEFAULT_LISTEN = "127.0.0.1:5290"
@@ -59,7 +60,7 @@ class Settings:
         host, port: Where it listens.
         data: Where the database is.
         roles: What this node does, of several on one database.
-        log: The URL of the Kafka topic that takes what ingest nodes are sent; None: the database takes it.
+        log: The topic of Kafka that takes what ingest nodes are sent; None: the database takes it.
         inbox_size: Bytes that may wait for the elected node; None: as many as usual.
         advertise: Where others are told to find this node; None: where it listens.
         config: The configuration file, if there is one.
@@ -72,7 +73,7 @@ class Settings:
     port: int = 5290
     data: Place = DEFAULT_DATA
     roles: frozenset[Role] = ALL
-    log: str | None = None
+    log: KafkaUrl | None = None
     inbox_size: int | None = None
     advertise: str | None = None
     config: Path | None = None
@@ -135,6 +136,23 @@ def node_roles(named: str | None, environment: Mapping[str, str], data: Place) -
             f"--role: {named}: a folder is one node's alone: name a PostgreSQL by --data, or leave it out"
         )
     return roles
+
+
+def log_topic(url: str | None, data: Place) -> KafkaUrl | None:
+    """Return the topic that the URL of a log names; None where there is none.
+
+    Raises:
+        SettingsError: It is no URL of one, or needs a database that several nodes share.
+    """
+    if url is None:
+        return None
+    try:
+        topic = parse_kafka_url(url)
+    except KafkaUrlError as fault:
+        raise SettingsError(str(fault)) from fault
+    if isinstance(data, Path):
+        raise SettingsError(f"--log: {topic}: up to where it is evaluated says a PostgreSQL: name one by --data")
+    return topic
 
 
 def parse_retention(age: str | None, size: str | None) -> tuple[float | None, int | None]:

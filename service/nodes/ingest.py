@@ -8,7 +8,8 @@ Elected, the node has its service's doors; what is on its way through these is a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -30,8 +31,10 @@ from ..roles import Role
 from ..settings import Settings
 from ..storage.connecting import Connection
 from ..storage.database import open_beside
+from ..storage.topics import open_producer, prepare
 from .inbox_writer import InboxWriter
 from .ingest_metrics import families, take
+from .kafka_writer import KafkaWriter
 from .rounds import MOST_BYTES, Rounds
 from .switch import Application
 
@@ -66,7 +69,7 @@ class IngestPart:
         self.bodies = Budget()
         self.rejects = Rejects(clock=self.clock)
         self.keys = Keys(keys, exposed=not settings.loopback, clock=self.clock)
-        self.taker = InboxWriter(connect, node=settings.address)
+        self.taker = _writer(settings, connect)
         self.rounds = Rounds(
             connect,
             self.taker,
@@ -116,6 +119,14 @@ class IngestPart:
                 now=self.clock(),
             )
         )
+
+
+def _writer(settings: Settings, connect: Callable[[], Connection]) -> InboxWriter | KafkaWriter:
+    """Return who writes: to the topic, where there is one, or to the inbox."""
+    log, node = settings.log, settings.address
+    if log is None:
+        return InboxWriter(connect, node=node)
+    return KafkaWriter(open_producer(log, node=node), node=node, prepare=partial(prepare, log, node=node))
 
 
 class _OnceKeysAreKnown:

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
 
 import structlog
 
 from ..storage import envelope
+from ..storage.errors import StorageError
 from ..storage.topics import LogError, Producer
 from ..unpacking import Unpacked, unpack
 from ..work import Ingest, Taken
 from .envelopes import envelopes, partition_key
+from .inbox_writer import WriterTally
+from .pause import Pause
 
 MOST = 2_000
 """Batches that are not acknowledged yet."""
@@ -30,41 +33,29 @@ MOST_BYTES = 64 * 1024 * 1024
 _log = structlog.get_logger(__name__)
 
 
-@dataclass(slots=True)
-class WriterTally:
-    """What a writer has done since the start.
-
-    Attributes:
-        batches: Written.
-        events: In them.
-        commits: Transactions.
-        failures: Batches that were not written, or not in time; their senders were told to send them again.
-        faults: Times the database was away, or did not answer in time.
-    """
-
-    batches: int = 0
-    events: int = 0
-    commits: int = 0
-    failures: int = 0
-    faults: int = 0
-
-
 class KafkaWriter:
     """A `Taker` that writes to a topic.
 
     Attributes:
         tally: What it has done.
+        full: Why nothing more may wait in the inbox; "" as nothing does.
     """
 
-    def __init__(self, producer: Producer, *, node: str) -> None:
+    def __init__(self, producer: Producer, *, node: str, prepare: Callable[[], object] = lambda: None) -> None:
         """Take the parts over.
 
         Args:
             producer: Closed at the end.
             node: Who takes it, for whoever looks at a message.
+            prepare: Sees that the topic is there, or raises StorageError; called until it does, before anything is
+                written.
         """
         self.tally = WriterTally()
+        self.full = ""
         self._producer = producer
+        self._prepare = prepare
+        self._away = "log: not reached yet: send again later"
+        self._closing = threading.Event()
         self._node = node
         self._queue: queue.SimpleQueue[tuple[_Waiting, Unpacked] | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
@@ -77,6 +68,7 @@ class KafkaWriter:
 
     def stop(self) -> None:
         """Write what is queued, if the brokers answer, and end."""
+        self._closing.set()
         self._queue.put(None)
         if self._thread.is_alive():
             self._thread.join()
@@ -87,6 +79,8 @@ class KafkaWriter:
     @property
     def refusal(self) -> str:
         """Why nothing can be taken for a while; "" if it can."""
+        if self._away:
+            return self._away
         why = self._producer.unready
         return f"log: away: {why}: send again later" if why else ""
 
@@ -106,8 +100,8 @@ class KafkaWriter:
         if unpacked is None:
             return work.done
         waiting = _Waiting(self, unpacked)
-        if not self._admit(waiting):
-            _refuse(work, LogError("log: too much waits for the brokers"))
+        if self._away or not self._admit(waiting):
+            _refuse(work, LogError(self._away or "log: too much waits for the brokers"))
             self.tally.failures += 1
             return work.done
         self._queue.put((waiting, unpacked))
@@ -127,6 +121,7 @@ class KafkaWriter:
     # ── the thread that cuts ──────────────────────────────────────────────────
 
     def _run(self) -> None:
+        self._reach()
         while (next_ := self._queue.get()) is not None:
             waiting, unpacked = next_
             try:
@@ -134,6 +129,22 @@ class KafkaWriter:
             except Exception as fault:  # noqa: BLE001 — it is this batch's, and the thread must go on
                 _log.exception("batch.not_sent")
                 waiting.failed(LogError(f"log: {type(fault).__name__}"))
+
+    def _reach(self) -> None:
+        """Return once the topic is there, or it is to end."""
+        pause = Pause(self._closing)
+        while not self._closing.is_set():
+            try:
+                self._prepare()
+            except StorageError as fault:
+                said = f"log: away: {fault}: send again later"
+                if said != self._away:
+                    _log.warning("log.away", error=str(fault))
+                self._away = said
+                pause.wait()
+            else:
+                self._away = ""
+                return
 
     def _send(self, waiting: _Waiting, unpacked: Unpacked) -> None:
         parts = envelopes(unpacked.work, unpacked.batch, unpacked.stored, node=self._node)

@@ -32,6 +32,9 @@ TICK_S = 1.0
 LEAVE_S = 3.0
 """A node that has heard nothing of its database for so long lets others have its partitions."""
 
+PATIENCE_S = 5.0
+"""So long an owner waits for its database: others wait for what it has locked, and for its partitions."""
+
 _POLL_S = 0.05
 _TELL_S = 5.0
 _CONNECT_AGAIN_S = 0.5
@@ -189,6 +192,10 @@ class PartitionOwner:
         if self._connection is not None:
             return self._connection
         now = self._steady()
+        if not self._away and now - self._heard_at > LEAVE_S:
+            _log.warning("partitions.left", error=self.why)
+            self._away = True
+            self._group.leave()
         if now >= self._connect_at:
             try:
                 self._connection = self._connect()
@@ -202,10 +209,6 @@ class PartitionOwner:
             if self._away:
                 self._away = False
                 self._group.join()
-        elif not self._away and self._steady() - self._heard_at > LEAVE_S:
-            _log.warning("partitions.left", error=self.why)
-            self._away = True
-            self._group.leave()
         return self._connection
 
     def _lose(self, fault: LostError | None) -> None:

@@ -28,6 +28,7 @@ from ..storage.database import Transaction
 from ..storage.errors import DatabaseError, StorageError
 from ..storage.inbox import Backlog
 from .inbox_writer import InboxWriter
+from .kafka_writer import KafkaWriter
 from .pause import Pause
 
 EVERY_S = 1.0
@@ -67,7 +68,7 @@ class Rounds:
     def __init__(
         self,
         connect: Callable[[], Connection],
-        writer: InboxWriter,
+        writer: InboxWriter | KafkaWriter,
         keys: Keys,
         rejects: Rejects,
         intake: Intake,

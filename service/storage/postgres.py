@@ -16,6 +16,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ..clock import now
 from . import postgres_schema
 from .errors import InUseError, StorageError, UnreachableError
+from .patience import Patience
 from .places import Leader, PostgresUrl
 from .postgres_connection import PostgresConnection
 from .postgres_lock import ElectionLock
@@ -99,8 +100,12 @@ def open_reader(url: PostgresUrl) -> PostgresConnection:
     return PostgresConnection(raw)
 
 
-def open_beside(url: PostgresUrl) -> PostgresConnection:
+def open_beside(url: PostgresUrl, *, patience_s: float | None = None) -> PostgresConnection:
     """Open to write what any node may write, beside the one that is elected.
+
+    Args:
+        url: Where it is.
+        patience_s: How long an answer is waited for, though the server is there; None: for ever.
 
     Raises:
         UnreachableError: The server cannot be reached, or is none that takes writes.
@@ -116,7 +121,10 @@ def open_beside(url: PostgresUrl) -> PostgresConnection:
     except BaseException:
         raw.close()
         raise
-    return PostgresConnection(raw)
+    connection = PostgresConnection(raw)
+    if patience_s is not None:
+        connection.on_close = Patience(connection, patience_s).close
+    return connection
 
 
 @contextmanager

@@ -32,6 +32,8 @@ from .errors import (
     WaitedError,
 )
 
+_NEVER = float("inf")
+
 # No text of PostgreSQL's holds a NUL. It is written as this, which is no character, and a 0.
 _MARK = "\ufffe"
 
@@ -81,6 +83,8 @@ class PostgresConnection:
         self.lost: Callable[[], str] = lambda: ""
         self._fenced = ""
         self.on_close: Callable[[], None] = lambda: None
+        # Since when the server owes an answer, by the clock that never jumps; inf while it owes none.
+        self.asked_at = _NEVER
         raw.adapters.register_dumper(str, _WriteText)
         raw.adapters.register_loader("text", _ReadText)
         raw.adapters.register_loader("text", _ReadTextBinary)
@@ -93,16 +97,20 @@ class PostgresConnection:
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Cursor:
         """Run a statement; outside a transaction it is one of its own."""
         self._check()
+        self.asked_at = monotonic()
         try:
             return self._raw.execute(translated(sql), parameters, binary=True)
         except psycopg.Error as fault:
             raise self.fault_of(fault) from fault
+        finally:
+            self.asked_at = _NEVER
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor:
         """Run a statement once for each of some rows."""
         self._check()
         cursor = self._raw.cursor()
         rows = list(parameters)
+        self.asked_at = monotonic()
         try:
             if rows:
                 cursor.executemany(translated(sql), rows)
@@ -111,6 +119,8 @@ class PostgresConnection:
                 self._raw.execute("")
         except psycopg.Error as fault:
             raise self.fault_of(fault) from fault
+        finally:
+            self.asked_at = _NEVER
         return cursor
 
     def check(self) -> None:
@@ -186,6 +196,11 @@ class PostgresConnection:
         self._raw.close()
         self.on_close()
 
+    def hang_up(self) -> None:
+        """Have whoever waits for an answer told that the connection is lost; for another thread."""
+        with contextlib.suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(self._raw.fileno())) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
     def _check(self) -> None:
         self.check()
         if monotonic() > self._ends_at:
@@ -193,10 +208,13 @@ class PostgresConnection:
 
     def _script(self, sql: str) -> psycopg.Cursor[Any]:
         """Run statements without values, in one go."""
+        self.asked_at = monotonic()
         try:
             return self._raw.execute(sql)
         except psycopg.Error as fault:
             raise self.fault_of(fault) from fault
+        finally:
+            self.asked_at = _NEVER
 
     def fault_of(self, fault: psycopg.Error) -> DatabaseError:
         """Return a fault of psycopg's as one of ours."""

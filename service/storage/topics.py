@@ -146,9 +146,12 @@ def open_producer(url: KafkaUrl, *, node: str = "") -> Producer:
     """Return who writes; no broker need be there yet.
 
     Raises:
-        LogError: A setting of the URL is none.
+        StorageError: A setting of the URL is none.
     """
-    producer: Producer = _engine("kafka_producer").KafkaProducer(url, node=node)
+    try:
+        producer: Producer = _engine("kafka_producer").KafkaProducer(url, node=node)
+    except LogError as fault:
+        raise StorageError(str(fault)) from fault
     return producer
 
 
@@ -156,9 +159,12 @@ def open_group(url: KafkaUrl, *, node: str = "", given: Given, taken: Taken) -> 
     """Join those who read; no broker need be there yet.
 
     Raises:
-        LogError: A setting of the URL is none.
+        StorageError: A setting of the URL is none.
     """
-    group: Group = _engine("kafka_group").KafkaGroup(url, node=node, given=given, taken=taken)
+    try:
+        group: Group = _engine("kafka_group").KafkaGroup(url, node=node, given=given, taken=taken)
+    except LogError as fault:
+        raise StorageError(str(fault)) from fault
     return group
 
 

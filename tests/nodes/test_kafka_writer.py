@@ -11,7 +11,7 @@ import pytest
 from service.nodes import kafka_writer
 from service.nodes.kafka_writer import KafkaWriter
 from service.storage import envelope, event_log
-from service.storage.errors import DatabaseError
+from service.storage.errors import DatabaseError, UnreachableError
 from service.storage.topics import Done, LogError
 from service.work import Ingest, Posted
 from tests.support.counting import until
@@ -49,6 +49,7 @@ def brokers() -> Brokers:
 def writer(brokers: Brokers) -> Iterator[KafkaWriter]:
     found = KafkaWriter(brokers, node="n")
     found.start()
+    until(lambda: not found.refusal)
     yield found
     found.stop()
     assert brokers.closed.is_set()
@@ -135,6 +136,28 @@ def test_a_sender_that_hung_up_disturbs_nobody(writer: KafkaWriter, brokers: Bro
         told(None)
     there.result(timeout=10)
     assert writer.tally.batches == 2
+
+
+def test_nothing_is_taken_before_the_topic_is_there() -> None:
+    there = threading.Event()
+
+    def prepare() -> None:
+        if not there.is_set():
+            raise UnreachableError("kafka://b:1/t: no broker answers")
+
+    brokers = Brokers()
+    found = KafkaWriter(brokers, node="n", prepare=prepare)
+    found.start()
+    until(lambda: found.refusal == "log: away: kafka://b:1/t: no broker answers: send again later")
+    with pytest.raises(DatabaseError, match="no broker answers"):
+        found.ingest(work("a")).result(timeout=0)
+
+    there.set()
+    until(lambda: not found.refusal)
+    done = found.ingest(work("a"))
+    sent(brokers, 1)[0][2](None)
+    done.result(timeout=10)
+    found.stop()
 
 
 def test_the_door_says_so_while_brokers_are_away(writer: KafkaWriter, brokers: Brokers) -> None:

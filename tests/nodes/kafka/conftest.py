@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,12 +14,30 @@ from service.storage.kafka_url import KafkaUrl, parse_kafka_url
 from service.storage.places import PostgresUrl
 from tests.support.counting import TABLE, Counted
 from tests.support.kafka import Kafka, start_kafka
+from tests.support.netfault import Wire, Wires, lay_wires
+from tests.support.owning import Owners, Sender
 from tests.support.postgres import Postgres, start_postgres
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Kafka]:
-    with start_kafka() as started:
+def wires() -> Iterator[Wires]:
+    with lay_wires() as laid:
+        yield laid
+
+
+@pytest.fixture(scope="session")
+def brokers_wires() -> list[Wire]:
+    """The ways of one node, `wired`, to the brokers; laid when those start."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def cluster(wires: Wires, brokers_wires: list[Wire]) -> Iterator[Kafka]:
+    def advertise(port: int) -> tuple[str, int]:
+        brokers_wires.append(wires.wire(port))
+        return "127.0.0.1", brokers_wires[-1].port
+
+    with start_kafka(doors={"node": advertise}) as started:
         yield started
 
 
@@ -49,3 +69,16 @@ def counted(server: Postgres, template: str) -> Iterator[Counted]:
     name = server.create_database(template=template)
     yield Counted(server, name)
     server.drop_database(name)
+
+
+@pytest.fixture
+def sender(log: KafkaUrl) -> Iterator[Sender]:
+    found = Sender(log)
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def owners(log: KafkaUrl, counted: Counted, tmp_path: Path) -> Iterator[Owners]:
+    with contextlib.ExitStack() as stack:
+        yield Owners(log, counted, tmp_path, stack)
