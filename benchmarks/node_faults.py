@@ -24,14 +24,15 @@ from typing import Any
 
 from benchmarks import results
 from benchmarks.sending import percentile
-from tests.support.fleet.faults import ONE_NODE
-from tests.support.fleet.fleet import Fleet, one_node
+from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
+from tests.support.fleet.fleet import Fleet, one_node, several_nodes
 from tests.support.fleet.rounds import Fault, Round, judge, play
 
 NAME = "node_faults"
 
 TIERS: dict[str, tuple[Callable[[], AbstractContextManager[Fleet]], Sequence[Fault]]] = {
     "one": (one_node, ONE_NODE),
+    "several": (several_nodes, SEVERAL_NODES),
 }
 
 
@@ -40,9 +41,12 @@ def main() -> int:
     parser = results.options(__doc__, full="an hour", quick="ten minutes")
     parser.add_argument("--runs", type=int, metavar="N", help="of each fault (default: 20; quick: 2)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of faults or tiers")
+    parser.add_argument("--roles", nargs="+", metavar="ROLES", help="the nodes of the tier `several`, if others")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the logs of broken rounds go")
     options = parser.parse_args()
     runs = options.runs or (2 if options.quick else 20)
+    if options.roles:
+        TIERS["several"] = (lambda: several_nodes(options.roles), SEVERAL_NODES)
     keep = options.keep or Path(tempfile.mkdtemp(prefix="claxon-broken-"))
     found = _before(options.out)
     broken = False
@@ -50,13 +54,13 @@ def main() -> int:
         wanted = [fault for fault in faults if not options.only or {tier, fault.name} & set(options.only)]
         if not wanted:
             continue
-        with start() as fleet:
-            for fault in wanted:
+        for fault in wanted:
+            with start() as fleet:
                 rounds = _rounds(fleet, fault, runs, keep)
-                broken |= any(one.broken for one in rounds)
-                found[fault.name] = {"tier": tier, "title": fault.title, **summary(rounds)}
-                print(json.dumps(found[fault.name]), flush=True)
-                results.write(NAME, {"faults": found}, quick=options.quick, out=options.out)
+            broken |= any(one.broken for one in rounds)
+            found[fault.name] = {"tier": tier, "title": fault.title, **summary(rounds)}
+            print(json.dumps(found[fault.name]), flush=True)
+            results.write(NAME, {"faults": found}, quick=options.quick, out=options.out)
     return 1 if broken else 0
 
 
@@ -72,11 +76,17 @@ def _rounds(fleet: Fleet, fault: Fault, runs: int, keep: Path) -> list[Round]:
     rounds = []
     for number in range(runs):
         began = time.monotonic()
-        one = play(fleet, fault, number=number, chance=chance)
+        one = Round(fault=fault.name, number=number)
         rounds.append(one)
+        try:
+            play(fleet, fault, one, chance=chance)
+        except Exception as stumbled:
+            one.stumbled = f"{type(stumbled).__name__}: {stumbled}"
         print(f"{fault.name} {number}: {time.monotonic() - began:.1f} s: {_line(one)}", flush=True)
         if one.broken:
             _keep(fleet, one, keep)
+        if one.stumbled:
+            return rounds  # who knows what is there now
     for one in rounds:
         before = set(one.broken)
         judge(fleet, one)  # what came again since

@@ -8,25 +8,170 @@ from __future__ import annotations
 import random
 import time
 
-from tests.support.fleet.fleet import Fleet
+import psutil
+
+from tests.support.fleet.fleet import Database, Fleet
 from tests.support.fleet.rounds import Fault
+from tests.support.fleet.supervised import Node
+from tests.support.running import until
 
 PAUSE_S = 15.0
+CUT_S = 12.0
+SLOW_S = 6.0
+STOOD_S = 0.45
+WENT_ON_S = 0.05
+SENDING_S = 20.0
 
 
-def _kill_one(fleet: Fleet, chance: random.Random) -> None:
+def _database(fleet: Fleet) -> Database:
+    assert fleet.database is not None
+    return fleet.database
+
+
+def _one_of(nodes: list[Node], chance: random.Random) -> Node:
+    return chance.choice(nodes)
+
+
+# ── killed ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _kill_ingest(fleet: Fleet, chance: random.Random) -> None:
+    _one_of(fleet.of_role("ingest"), chance).kill9()
+
+
+def _kill_elected(fleet: Fleet, chance: random.Random) -> None:
     del chance
     fleet.elected_now().kill9()
 
 
-def _pause_one(fleet: Fleet, chance: random.Random) -> None:
+def _kill_standby(fleet: Fleet, chance: random.Random) -> None:
+    del chance
+    fleet.standby_now().kill9()
+
+
+def _kill_sending(fleet: Fleet, chance: random.Random) -> None:
+    """Kill whoever sends the next page, when the receiver has read it and has not answered."""
+    del chance
+    killed: list[Node] = []
+
+    def kill(port: int) -> None:
+        fleet.receiver.before_answer = None
+        sender = _sender(fleet, port)
+        sender.kill9()
+        killed.append(sender)
+
+    fleet.receiver.before_answer = kill
+    assert until(lambda: killed, SENDING_S), fleet.said()
+
+
+def _sender(fleet: Fleet, port: int) -> Node:
+    """Return the node that has a connection with a port of its own side."""
+    for node in fleet.nodes.values():
+        if node.pid is not None and port in _ports(node.pid):
+            return node
+    raise AssertionError(f"port {port}: of no node")
+
+
+def _ports(pid: int) -> set[int]:
+    return {link.laddr.port for link in psutil.Process(pid).net_connections("tcp4") if link.laddr}
+
+
+# ── stopped ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _pause_elected(fleet: Fleet, chance: random.Random) -> None:
+    """Have the elected node stand still for so long that another is elected, and wake up."""
+    del chance
+    node = fleet.elected_now()
+    node.pause()
+    time.sleep(PAUSE_S)
+    node.go_on()
+
+
+def _pause_shortly(fleet: Fleet, chance: random.Random) -> None:
     node = fleet.elected_now()
     node.pause()
     time.sleep(chance.uniform(1.0, 3.0))
     node.go_on()
 
 
+def _slow_elected(fleet: Fleet, chance: random.Random) -> None:
+    """Leave the elected node a tenth of the time, so that what it has to decide piles up."""
+    del chance
+    node = fleet.elected_now()
+    until_s = time.monotonic() + SLOW_S
+    while time.monotonic() < until_s:
+        node.pause()
+        time.sleep(STOOD_S)
+        node.go_on()
+        time.sleep(WENT_ON_S)
+
+
+# ── the database ──────────────────────────────────────────────────────────────────────────────────
+
+
+def _restart_database(fleet: Fleet, chance: random.Random) -> None:
+    """Kill the server as a crash does, and start it."""
+    del chance
+    server = _database(fleet).server
+    server.kill9()
+    server.start()
+
+
+def _fail_over(fleet: Fleet, chance: random.Random) -> None:
+    """Kill the server, and have its standby take over."""
+    del chance
+    database = _database(fleet)
+    database.server.kill9()
+    copy = database.copies.pop()
+    copy.promote()
+    database.lead_to(copy)
+
+
+def _have_copy(fleet: Fleet) -> None:
+    database = _database(fleet)
+    database.copies.append(database.copy())
+
+
+# ── cut off ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _cut_off(fleet: Fleet, node: Node) -> None:
+    database = _database(fleet)
+    database.cut_off(node.name)
+    time.sleep(CUT_S)
+    database.mend(node.name)
+
+
+def _cut_elected(fleet: Fleet, chance: random.Random) -> None:
+    del chance
+    _cut_off(fleet, fleet.elected_now())
+
+
+def _cut_ingest(fleet: Fleet, chance: random.Random) -> None:
+    _cut_off(fleet, _one_of(fleet.of_role("ingest"), chance))
+
+
+def _cut_deliver(fleet: Fleet, chance: random.Random) -> None:
+    _cut_off(fleet, _one_of(fleet.of_role("deliver"), chance))
+
+
 ONE_NODE = (
-    Fault(name="one-kill", title="kill -9 of the only node", strike=_kill_one),
-    Fault(name="one-pause", title="the only node stands still for 1 to 3 s", strike=_pause_one),
+    Fault(name="one-kill", title="kill -9 of the only node", strike=_kill_elected),
+    Fault(name="one-kill-sending", title="kill -9 of the only node in the middle of a send", strike=_kill_sending),
+    Fault(name="one-pause", title="the only node stands still for 1 to 3 s", strike=_pause_shortly),
+)
+
+SEVERAL_NODES = (
+    Fault(name="kill-ingest", title="kill -9 of an ingest node", strike=_kill_ingest),
+    Fault(name="kill-elected", title="kill -9 of the elected node", strike=_kill_elected),
+    Fault(name="kill-standby", title="kill -9 of a standby", strike=_kill_standby),
+    Fault(name="kill-sending", title="kill -9 of a deliver node in the middle of a send", strike=_kill_sending),
+    Fault(name="pause-elected", title="the elected node stands still for 15 s, and wakes up", strike=_pause_elected),
+    Fault(name="slow-elected", title="the elected node gets a tenth of the time for 6 s", strike=_slow_elected),
+    Fault(name="restart-database", title="PostgreSQL crashes and starts again", strike=_restart_database),
+    Fault(name="fail-over", title="PostgreSQL is gone; its standby is promoted", strike=_fail_over, before=_have_copy),
+    Fault(name="cut-elected", title="the elected node is cut off from PostgreSQL for 12 s", strike=_cut_elected),
+    Fault(name="cut-ingest", title="an ingest node is cut off from PostgreSQL for 12 s", strike=_cut_ingest),
+    Fault(name="cut-deliver", title="a deliver node is cut off from PostgreSQL for 12 s", strike=_cut_deliver),
 )

@@ -30,12 +30,14 @@ class Database:
     Attributes:
         server: Who takes writes now.
         name: Of the database.
+        copies: Standbys that follow it.
     """
 
     def __init__(self, server: Postgres, wires: Wires, exits: contextlib.ExitStack) -> None:
         """Make an empty database."""
         self.server = server
         self.name = server.create_database()
+        self.copies: list[Postgres] = []
         self._wires = wires
         self._exits = exits
         self._here = 0
@@ -160,9 +162,7 @@ def one_node() -> Iterator[Fleet]:
         config = _config(folder, receiver)
         node = Node("all", roles="all", data=str(folder / "data"), folder=folder, config=config)
         with Senders([node.port]) as senders:
-            fleet = Fleet(
-                folder=folder, nodes={"all": node}, senders=senders, receiver=receiver, data=folder / "data"
-            )
+            fleet = Fleet(folder=folder, nodes={"all": node}, senders=senders, receiver=receiver, data=folder / "data")
             with _started(fleet):
                 yield fleet
 
@@ -218,7 +218,7 @@ def _folder() -> Iterator[Path]:
 
 
 def _config(folder: Path, receiver: Receiver) -> Path:
-    """Write a configuration with many ways to one place: a receiver that gets over 20 alerts a minute has them as one."""
+    """Write a configuration with many receivers in one place: over 20 alerts a minute come as one to one of them."""
     names = [f"on-call-{n}" for n in range(RECEIVERS)]
     routes = [{"receiver": name, "matchers": [f'app=~".*-r{n}"']} for n, name in enumerate(names)]
     receivers = [{"name": name, "webhook_configs": [{"url": receiver.url}]} for name in names]

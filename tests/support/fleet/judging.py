@@ -72,7 +72,9 @@ class Log:
 
     def lacks(self, batches: Iterable[Posted]) -> list[str]:
         """Return the acknowledged events that it does not hold."""
-        return [name for one in batches if one.acknowledged_at is not None for name in _events(one) if not self.times[name]]
+        return [
+            name for one in batches if one.acknowledged_at is not None for name in _events(one) if not self.times[name]
+        ]
 
     def repeats(self, batches: Iterable[Posted]) -> list[str]:
         """Return the events that it holds more than once."""

@@ -32,11 +32,13 @@ class Fault:
         name: For --only.
         title: For people.
         strike: Does it, and returns when it is over: what was stopped may go on by itself then.
+        before: What has to be there before, such as a standby.
     """
 
     name: str
     title: str
     strike: Callable[[Fleet, random.Random], None]
+    before: Callable[[Fleet], None] | None = None
 
 
 @dataclass(kw_only=True)
@@ -44,7 +46,7 @@ class Round:
     """What one fault came to.
 
     Attributes:
-        fault, number, mark: Which one it was; the mark is in the names of what was posted.
+        fault, number: Which one it was.
         since: Unix seconds when it struck.
         well_s: From then until every node was ready again.
         next_ack_s: From then until a batch that was posted after it was acknowledged.
@@ -58,11 +60,11 @@ class Round:
         delays_s, meanwhile_s: As in `Pages`.
         refused: Answers that nobody should get.
         ends: Statuses of nodes that ended otherwise than they should.
+        stumbled: Why it was not played to its end.
     """
 
     fault: str
     number: int
-    mark: str
     since: float = 0.0
     well_s: float | None = None
     next_ack_s: float | None = None
@@ -81,6 +83,12 @@ class Round:
     meanwhile_s: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    stumbled: str = ""
+
+    @property
+    def mark(self) -> str:
+        """What is in the names of all that is posted in this round."""
+        return f"{self.fault}-{self.number}"
 
     @property
     def broken(self) -> dict[str, Any]:
@@ -95,13 +103,19 @@ class Round:
             "pages lost": self.lost_pages,
             "pages twice, under other keys": self.other_keys,
             "refused": self.refused,
+            "stumbled": self.stumbled,
         }
         return {name: what for name, what in found.items() if what}
 
 
-def play(fleet: Fleet, fault: Fault, *, number: int, chance: random.Random) -> Round:
-    """Have a fault strike a fleet under load; return what it came to."""
-    one = Round(fault=fault.name, number=number, mark=f"{fault.name}-{number}")
+def play(fleet: Fleet, fault: Fault, one: Round, *, chance: random.Random) -> None:
+    """Have a fault strike a fleet under load, and note what it came to.
+
+    Raises:
+        AssertionError: The fleet does not page before it, or nobody is elected.
+    """
+    if fault.before is not None:
+        fault.before(fleet)
     fleet.senders.begin(one.mark)
     assert until(lambda: _paged(fleet, one, since=0.0) >= 2, RECOVERED_S), fleet.said()
     time.sleep(chance.uniform(0.0, 0.3))  # at any point of what goes on
@@ -122,7 +136,6 @@ def play(fleet: Fleet, fault: Fault, *, number: int, chance: random.Random) -> R
     judge(fleet, one)
     one.miscounted = not _is_counted(fleet)
     one.unproved = not is_proved(fleet.place)
-    return one
 
 
 def judge(fleet: Fleet, one: Round) -> None:
@@ -156,9 +169,7 @@ def _is_quiet(fleet: Fleet, one: Round) -> bool:
     batches = of_mark(fleet.senders.book, one.mark)
     due = {batch.app for batch in batches if "-page-" in batch.name}
     return (
-        not fleet.log.lacks(batches)
-        and due <= {told.app for told in list(fleet.receiver.told)}
-        and _is_counted(fleet)
+        not fleet.log.lacks(batches) and due <= {told.app for told in list(fleet.receiver.told)} and _is_counted(fleet)
     )
 
 

@@ -1,7 +1,7 @@
 """Apps that post to several addresses in turn: batches all the time, and now and then an event that must page.
 
-What is not acknowledged is posted again, the same bytes under the same key, at the next address, as Claxon's client does
-behind a load balancer: patience and pauses are its own.
+What is not acknowledged is posted again, the same bytes under the same key, at the next address, as Claxon's client
+does behind a load balancer: patience and pauses are its own.
 """
 
 from __future__ import annotations
@@ -124,9 +124,7 @@ class Senders:
         while self._wait():
             size = chance.choice(SIZES)
             name, app = f"{self.mark}-load-{number}-{counter}", f"load-{number}"
-            events = [
-                {"status": 200 if chance.random() < 0.995 else 500, "path": "/v1/messages"} for _ in range(size)
-            ]
+            events = [{"status": 200 if chance.random() < 0.995 else 500, "path": "/v1/messages"} for _ in range(size)]
             counter += 1
             self._post(name, app, events, first=number + counter)
             self._over.wait(self._pause_s)
@@ -135,13 +133,14 @@ class Senders:
         counter = 0
         while self._wait():
             name = f"{self.mark}-page-{counter}"
-            event = {"status": 401, "error_type": "authentication_error"}
-            counter += 1
             # Each is an app of its own: none waits for another.
-            threading.Thread(
-                target=self._post, args=(name, f"page-{name}-r{counter % RECEIVERS}", [event]), kwargs={"first": counter}, daemon=True
-            ).start()
+            threading.Thread(target=self._post_page, args=(name, counter), daemon=True).start()
+            counter += 1
             self._over.wait(PAGE_EVERY_S)
+
+    def _post_page(self, name: str, counter: int) -> None:
+        event = {"status": 401, "error_type": "authentication_error"}
+        self._post(name, f"page-{name}-r{counter % RECEIVERS}", [event], first=counter)
 
     def _wait(self) -> bool:
         """Return when something is to be posted, which `hold` then waits for; False at the end."""
@@ -168,7 +167,9 @@ class Senders:
         failures = 0
         while not self._over.is_set():
             posted.tries += 1
-            status, said, retry_after_s = _post_once(self._ports[(first + posted.tries) % len(self._ports)], posted, body)
+            status, said, retry_after_s = _post_once(
+                self._ports[(first + posted.tries) % len(self._ports)], posted, body
+            )
             if status == 202:
                 posted.acknowledged_at = time.time()
                 return
