@@ -50,17 +50,18 @@ def _kill_standby(fleet: Fleet, chance: random.Random) -> None:
 
 
 def _kill_sending(fleet: Fleet, chance: random.Random) -> None:
-    """Kill whoever sends the next page, when the receiver has read it and has not answered."""
+    """Kill whoever sends the next page, before the receiver has read it."""
     del chance
     killed: list[Node] = []
 
-    def kill(port: int) -> None:
-        fleet.receiver.before_answer = None
+    def kill(port: int) -> bool:
+        fleet.receiver.before_reading = None
         sender = _sender(fleet, port)
         sender.kill9()
         killed.append(sender)
+        return True
 
-    fleet.receiver.before_answer = kill
+    fleet.receiver.before_reading = kill
     assert until(lambda: killed, SENDING_S), fleet.said()
 
 

@@ -48,13 +48,13 @@ class Receiver:
 
     Attributes:
         told: What came, in order.
-        before_answer: Called with the port of the sender's connection when a message was noted and not answered yet.
+        before_reading: Called with the port of the sender's connection when a message is there; whether to be deaf to it.
     """
 
     def __init__(self) -> None:
         """Listen on a free port of 127.0.0.1."""
         self.told: list[Told] = []
-        self.before_answer: Callable[[int], None] | None = None
+        self.before_reading: Callable[[int], bool] | None = None
         self._server = _Server(("127.0.0.1", 0), _handler_for(self))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
@@ -97,10 +97,11 @@ def _handler_for(receiver: Receiver) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             key = f"{self.headers.get('Idempotency-Key', '')} {self.headers.get('X-Claxon-Dedup-Key', '')}"
+            is_deaf = receiver.before_reading
+            if is_deaf is not None and is_deaf(self.client_address[1]):
+                self.close_connection = True
+                return
             receiver.note(body, key)
-            hook = receiver.before_answer
-            if hook is not None:
-                hook(self.client_address[1])
             self.send_response_only(200)
             self.send_header("Content-Length", "2")
             self.end_headers()
