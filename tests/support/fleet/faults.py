@@ -10,6 +10,7 @@ import time
 
 import psutil
 
+from service.storage.event_log import compress
 from tests.support.fleet.fleet import Database, Fleet
 from tests.support.fleet.rounds import Fault
 from tests.support.fleet.supervised import Node
@@ -21,6 +22,9 @@ SLOW_S = 6.0
 STOOD_S = 0.45
 WENT_ON_S = 0.05
 SENDING_S = 20.0
+POISON_S = 20.0
+POISON = (b"no zstd", compress(b"no JSON"), compress(b'{"no": "array"}'))
+"""Bodies of rows of the inbox."""
 
 
 def _database(fleet: Fleet) -> Database:
@@ -134,6 +138,20 @@ def _have_copy(fleet: Fleet) -> None:
     database.copies.append(database.copy())
 
 
+def _poison(fleet: Fleet, chance: random.Random) -> None:
+    """Put rows into the inbox of which nobody can make a batch; they have to be gone from it soon."""
+    before = _count(fleet, "inbox_poison")
+    for body in POISON:
+        columns = "form, received_at, app, n, claims, refusals, spans, client_dropped, node, body"
+        values = f"1, {time.time()}, 'poison', {chance.randint(1, 9)}, '', '', 0, 0, 'nobody', '\\x{body.hex()}'"
+        _database(fleet).sql(f"INSERT INTO inbox ({columns}) VALUES ({values})")
+    assert until(lambda: _count(fleet, "inbox_poison") == before + len(POISON), POISON_S), fleet.said()
+
+
+def _count(fleet: Fleet, table: str) -> int:
+    return int(_database(fleet).sql(f"SELECT count(*) FROM {table}"))
+
+
 # ── cut off ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -170,6 +188,7 @@ SEVERAL_NODES = (
     Fault(name="kill-sending", title="kill -9 of a deliver node in the middle of a send", strike=_kill_sending),
     Fault(name="pause-elected", title="the elected node stands still for 15 s, and wakes up", strike=_pause_elected),
     Fault(name="slow-elected", title="the elected node gets a tenth of the time for 6 s", strike=_slow_elected),
+    Fault(name="poison", title="rows in the inbox that nobody can read", strike=_poison),
     Fault(name="restart-database", title="PostgreSQL crashes and starts again", strike=_restart_database),
     Fault(name="fail-over", title="PostgreSQL is gone; its standby is promoted", strike=_fail_over, before=_have_copy),
     Fault(name="cut-elected", title="the elected node is cut off from PostgreSQL for 12 s", strike=_cut_elected),

@@ -48,6 +48,10 @@ class Database:
         """Where it is now, past all wires."""
         return PostgresUrl(self.server.url(self.name))
 
+    def sql(self, statement: str) -> str:
+        """Run a statement at the server, past all wires, and return what it prints."""
+        return self.server.sql(statement, self.name)
+
     def url_for(self, node: str) -> str:
         """Lay a node's own wires; return where it finds the database, at whichever place takes writes."""
         ways = (self._wires.wire(self.server.port), self._wires.wire(self.server.port))

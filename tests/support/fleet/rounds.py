@@ -48,7 +48,7 @@ class Round:
     Attributes:
         fault, number: Which one it was.
         since: Unix seconds when it struck.
-        well_s: From then until every node was ready again.
+        well_s: From then until it paged and every node was ready again; None: it never was.
         next_ack_s: From then until a batch that was posted after it was acknowledged.
         slowest_ack_s: The longest that any batch took to be acknowledged.
         events: Acknowledged.
@@ -124,9 +124,9 @@ def play(fleet: Fleet, fault: Fault, one: Round, *, chance: random.Random) -> No
     one.since = time.time()
     fault.strike(fleet, chance)
     over = time.time()
+    until(lambda: _paged(fleet, one, since=over) >= 2, RECOVERED_S)
     if until(fleet.is_well, RECOVERED_S):
         one.well_s = time.time() - one.since
-        until(lambda: _paged(fleet, one, since=over) >= 2, RECOVERED_S)
     fleet.senders.hold(within_s=ACKNOWLEDGED_S)
     until(lambda: _is_quiet(fleet, one), QUIET_S)
     one.refused = fleet.senders.book.refused[refused:]
