@@ -37,7 +37,7 @@ def test_a_fault_of_several_nodes_loses_nothing_and_counts_and_pages_once(severa
     assert max(one.meanwhile_s, default=0.0) < LATE_S
 
 
-def test_a_node_alone_that_dies_in_the_middle_of_a_send_pages_once_more_under_the_same_key() -> None:
+def test_a_node_alone_that_dies_in_the_middle_of_a_send_pages_after_its_next_start() -> None:
     [fault] = [one for one in ONE_NODE if one.name == "one-kill-sending"]
     with one_node() as fleet:
         one = played(fleet, fault)

@@ -48,7 +48,7 @@ class Receiver:
 
     Attributes:
         told: What came, in order.
-        before_reading: Called with the port of the sender's connection when a message is there; whether to be deaf to it.
+        before_reading: Called with the port of the sender's connection when a message is there; whether to ignore it.
     """
 
     def __init__(self) -> None:
