@@ -18,7 +18,7 @@ from service.storage.connecting import Connection
 from service.storage.database import ReadTransaction, open_reader
 from service.storage.places import Place
 from tests.support.fleet.receiver import Told
-from tests.support.fleet.sending import Book, Posted
+from tests.support.fleet.sending import Posted
 
 SLOW_S = 1.0
 """A page that comes later than that waited for something."""
@@ -145,8 +145,3 @@ def is_proved(place: Place) -> bool:
         return prove(reader).same
     finally:
         reader.close()
-
-
-def of_mark(book: Book, mark: str, kind: str = "") -> list[Posted]:
-    """Return the batches of one round; of one kind, `load` or `page`, or all."""
-    return [one for name, one in list(book.batches.items()) if name.startswith(f"{mark}-{kind}")]

@@ -13,7 +13,7 @@ from typing import Any
 
 from service.storage.errors import DatabaseError, StorageError
 from tests.support.fleet.fleet import Fleet
-from tests.support.fleet.judging import counted, is_proved, of_mark, pages
+from tests.support.fleet.judging import counted, is_proved, pages
 from tests.support.fleet.supervised import GAVE_WAY
 from tests.support.running import until
 
@@ -141,8 +141,8 @@ def play(fleet: Fleet, fault: Fault, one: Round, *, chance: random.Random) -> No
 def judge(fleet: Fleet, one: Round) -> None:
     """Note what the log and the receiver say by now; a message may come again later."""
     fleet.log.read(fleet.place)
-    batches = of_mark(fleet.senders.book, one.mark)
-    due = of_mark(fleet.senders.book, one.mark, "page")
+    batches = fleet.senders.book.of(one.mark)
+    due = fleet.senders.book.of(one.mark, must_page=True)
     one.unanswered = [batch.name for batch in batches if batch.acknowledged_at is None]
     one.events = sum(batch.size for batch in batches if batch.acknowledged_at is not None)
     one.lost = fleet.log.lacks(batches)
@@ -157,7 +157,7 @@ def judge(fleet: Fleet, one: Round) -> None:
 
 
 def _paged(fleet: Fleet, one: Round, *, since: float) -> int:
-    due = {batch.app for batch in of_mark(fleet.senders.book, one.mark, "page") if batch.at > since}
+    due = {batch.app for batch in fleet.senders.book.of(one.mark, must_page=True) if batch.at > since}
     return len(due & {told.app for told in list(fleet.receiver.told)})
 
 
@@ -166,8 +166,8 @@ def _is_quiet(fleet: Fleet, one: Round) -> bool:
         fleet.log.read(fleet.place)
     except (StorageError, DatabaseError):
         return False
-    batches = of_mark(fleet.senders.book, one.mark)
-    due = {batch.app for batch in batches if "-page-" in batch.name}
+    batches = fleet.senders.book.of(one.mark)
+    due = {batch.app for batch in batches if batch.must_page}
     return (
         not fleet.log.lacks(batches) and due <= {told.app for told in list(fleet.receiver.told)} and _is_counted(fleet)
     )

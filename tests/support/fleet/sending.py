@@ -37,6 +37,7 @@ class Posted:
     Attributes:
         name: Its Idempotency-Key; its events are `name/0`, `name/1`, ...
         app: Of all of its events.
+        must_page: Whether one of them must.
         size: How many events it has.
         at: Unix seconds of the first try.
         tries: How many there were.
@@ -45,6 +46,7 @@ class Posted:
 
     name: str
     app: str
+    must_page: bool
     size: int
     at: float
     tries: int = 0
@@ -53,15 +55,20 @@ class Posted:
 
 @dataclass(slots=True)
 class Book:
-    """What all senders know: every batch, and those of them that must page.
+    """What all senders know.
 
     Attributes:
-        batches: By name.
+        batches: By what marked the round in which they were posted.
         refused: What was answered that is neither a yes nor a plea for patience.
     """
 
-    batches: dict[str, Posted] = field(default_factory=dict)
+    batches: dict[str, list[Posted]] = field(default_factory=dict)
     refused: list[str] = field(default_factory=list)
+
+    def of(self, mark: str, *, must_page: bool = False) -> list[Posted]:
+        """Return the batches of one round; of these those that must page, or all."""
+        # A copy at once: senders add to it.
+        return [one for one in list(self.batches.get(mark, ())) if one.must_page or not must_page]
 
 
 class Senders:
@@ -110,6 +117,7 @@ class Senders:
 
     def begin(self, mark: str) -> None:
         """Let all of them post."""
+        self.book.batches.setdefault(mark, [])
         self.mark = mark
         self._go.set()
 
@@ -123,24 +131,27 @@ class Senders:
         counter = 0
         while self._wait():
             size = chance.choice(SIZES)
-            name, app = f"{self.mark}-load-{number}-{counter}", f"load-{number}"
+            mark = self.mark
+            name, app = f"{mark}-load-{number}-{counter}", f"load-{number}"
             events = [{"status": 200 if chance.random() < 0.995 else 500, "path": "/v1/messages"} for _ in range(size)]
             counter += 1
-            self._post(name, app, events, first=number + counter)
+            posted = Posted(name=name, app=app, must_page=False, size=size, at=time.time())
+            self._post(posted, mark, events, first=number + counter)
             self._over.wait(self._pause_s)
 
     def _send_pages(self) -> None:
         counter = 0
         while self._wait():
-            name = f"{self.mark}-page-{counter}"
             # Each is an app of its own: none waits for another.
-            threading.Thread(target=self._post_page, args=(name, counter), daemon=True).start()
+            threading.Thread(target=self._post_page, args=(self.mark, counter), daemon=True).start()
             counter += 1
             self._over.wait(PAGE_EVERY_S)
 
-    def _post_page(self, name: str, counter: int) -> None:
-        event = {"status": 401, "error_type": "authentication_error"}
-        self._post(name, f"page-{name}-r{counter % RECEIVERS}", [event], first=counter)
+    def _post_page(self, mark: str, counter: int) -> None:
+        name = f"{mark}-page-{counter}"
+        app = f"{name}-r{counter % RECEIVERS}"
+        posted = Posted(name=name, app=app, must_page=True, size=1, at=time.time())
+        self._post(posted, mark, [{"status": 401, "error_type": "authentication_error"}], first=counter)
 
     def _wait(self) -> bool:
         """Return when something is to be posted, which `hold` then waits for; False at the end."""
@@ -153,9 +164,8 @@ class Senders:
                     self._busy += 1
                     return True
 
-    def _post(self, name: str, app: str, events: list[dict[str, Any]], *, first: int) -> None:
-        posted = Posted(name=name, app=app, size=len(events), at=time.time())
-        self.book.batches[name] = posted
+    def _post(self, posted: Posted, mark: str, events: list[dict[str, Any]], *, first: int) -> None:
+        self.book.batches[mark].append(posted)
         try:
             self._post_until_taken(posted, _body(posted, events), first)
         finally:
