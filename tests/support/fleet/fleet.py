@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from tests.support.fleet.judging import Log
 from tests.support.fleet.receiver import Receiver
 from tests.support.fleet.sending import RECEIVERS, Senders
 from tests.support.fleet.supervised import Node
+from tests.support.fleet.topic import Topic, start_topic
 from tests.support.netfault import Mode, Wire, Wires, lay_wires
 from tests.support.postgres import Postgres, start_postgres, url_of
 from tests.support.running import until
@@ -93,6 +94,7 @@ class Fleet:
         receiver: Of all pages.
         data: A folder, where there is no server.
         database: The server; None: there is a folder.
+        topic: Of Kafka, where the log is; None: it is in the database.
         log: What was read of the log.
     """
 
@@ -102,6 +104,7 @@ class Fleet:
     receiver: Receiver
     data: Path
     database: Database | None = None
+    topic: Topic | None = None
     log: Log = field(default_factory=Log)
 
     @property
@@ -177,30 +180,52 @@ ROLES = ("ingest", "ingest", "evaluate", "evaluate", "deliver", "deliver")
 @contextlib.contextmanager
 def several_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
     """Run nodes on one PostgreSQL until the block ends; skips the test where there is none."""
-    with (
-        _folder() as folder,
-        start_postgres() as server,
-        lay_wires() as wires,
-        Receiver() as receiver,
-        contextlib.ExitStack() as exits,
-    ):
+    with start_postgres() as server, lay_wires() as wires, contextlib.ExitStack() as exits:
         database = Database(server, wires, exits)
+        with _nodes(_named(roles), database) as fleet:
+            yield fleet
+
+
+@contextlib.contextmanager
+def large_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
+    """Run nodes on one PostgreSQL and three brokers until the block ends; skips the test where there are none."""
+    with start_postgres() as server, lay_wires() as wires, contextlib.ExitStack() as exits:
+        database = Database(server, wires, exits)
+        named = _named(roles)
+        with start_topic(list(named), wires) as topic, _nodes(named, database, topic) as fleet:
+            yield fleet
+
+
+def _named(roles: Sequence[str]) -> dict[str, str]:
+    """Return the roles of nodes by their names."""
+    return {f"{role.replace(',', '-')}-{roles[:i].count(role) + 1}": role for i, role in enumerate(roles)}
+
+
+@contextlib.contextmanager
+def _nodes(roles: Mapping[str, str], database: Database, topic: Topic | None = None) -> Iterator[Fleet]:
+    with _folder() as folder, Receiver() as receiver:
         config = _config(folder, receiver)
         nodes: dict[str, Node] = {}
-        for role in roles:
-            name = f"{role.replace(',', '-')}-{sum(role == one.roles for one in nodes.values()) + 1}"
+        for name, role in roles.items():
+            log = ["--log", topic.url_for(name)] if topic is not None else []
             nodes[name] = Node(
                 name,
                 roles=role,
                 data=database.url_for(name),
                 folder=folder,
                 config=config,
-                arguments=("--role", role),
+                arguments=["--role", role, *log],
             )
         ports = [node.port for node in nodes.values() if node.roles == "all" or "ingest" in node.roles]
         with Senders(ports) as senders:
             fleet = Fleet(
-                folder=folder, nodes=nodes, senders=senders, receiver=receiver, data=folder, database=database
+                folder=folder,
+                nodes=nodes,
+                senders=senders,
+                receiver=receiver,
+                data=folder,
+                database=database,
+                topic=topic,
             )
             with _started(fleet):
                 yield fleet
