@@ -11,6 +11,7 @@ from typing import Any
 
 from benchmarks.results import read
 from docs.marked import table
+from tests.support.fleet.faults import FAULTS
 
 PAGE = Path(__file__).parent / "reference/node-faults.md"
 LATE_S = 10.0
@@ -25,7 +26,7 @@ Each row is a real Claxon, with real engines, that the fault struck again and ag
 its own that must page. Apps do what the client does: what is not acknowledged they post again, the same bytes under the same key, at the next address. After each round the
 log, the counters and the receiver were compared with what the apps remember, and the whole log was decided again, as `claxon verify` does.
 
-*Lost*: acknowledged, and not in the log. *Twice*: in the log more than once. *Pages lost*: an app that must page, and did not. *Other keys*: pages of one app under more than one key, of
+*Events lost*: acknowledged, and not in the log. *Twice*: in the log more than once. *Pages lost*: an app that must page, and did not. *Other keys*: pages of one app under more than one key, of
 which a vendor makes two. *Same key*: messages that came again under the same key, of which a vendor makes one; that is what at-least-once delivery means.
 *Page after*: from the first try to post the event to its page, of the pages that were posted from the fault until each page came within a second again; half of them, 95 of 100, and the last.
 *Acknowledged after*: from the fault until a batch that was posted after it was acknowledged; half of the rounds, and the worst.
@@ -41,7 +42,8 @@ NODES = {
     "several": "Two nodes of each role, `ingest`, `evaluate` and `deliver`, which a supervisor starts again when they end. A fail-over has a standby that each commit waits for.",
     "large": "As above, with the log on three brokers, `acks=all`, `min.insync.replicas=2`.",
 }
-COLUMNS = ("the fault", "rounds", "events", "lost", "twice", "pages", "lost", "other keys", "same key", "page after", "acknowledged after")
+ORDER = [fault.name for fault in FAULTS]
+COLUMNS = ("the fault", "rounds", "events", "events lost", "twice", "pages", "pages lost", "other keys", "same key", "page after", "acknowledged after")
 
 
 def page() -> str:
@@ -50,7 +52,7 @@ def page() -> str:
     faults: Mapping[str, Mapping[str, Any]] = result["faults"]
     parts = [HEAD, _measured(result)]
     for tier, title in TIERS.items():
-        rows = [fault for fault in faults.values() if fault["tier"] == tier]
+        rows = [faults[name] for name in ORDER if name in faults and faults[name]["tier"] == tier]
         if rows:
             parts += [f"## {title}\n", f"{NODES[tier]}\n", table(COLUMNS, map(_row, rows)), *_broken(rows)]
     return "\n".join(parts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from benchmarks.results import read
 from docs.node_faults import PAGE, page
-from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
+from tests.support.fleet.faults import FAULTS
 
 
 def test_the_page_says_what_was_measured() -> None:
@@ -15,7 +15,7 @@ def test_every_fault_was_measured_twenty_times_under_its_present_name() -> None:
     measured = read("node_faults")["faults"]
 
     assert {name: fault["title"] for name, fault in measured.items()} == {
-        fault.name: fault.title for fault in (*ONE_NODE, *SEVERAL_NODES)
+        fault.name: fault.title for fault in FAULTS
     }
     assert {name: fault["runs"] for name, fault in measured.items() if fault["runs"] < 20} == {}
 
