@@ -30,7 +30,7 @@ WHAT = {
     "storm": "ten thousand alerts at once",
     "crash_matrix": "kill -9 at six points between an event and its page",
     "ingest_crashes": "kill -9 under load, 200 times: what is lost, what counts twice",
-    "node_faults": "faults of nodes, of PostgreSQL and of Kafka, 20 times each: what is lost, how late pages are; an hour",
+    "node_faults": "faults of nodes and their engines, 20 times each: what is lost, how late pages are; 1 h",
     "client_overhead": "what the client adds to a call of the SDK, beside others; 5 min",
     "chaos": "calls to an API that fails at random, with and without production(); 4 min",
     "pages": "the pages while a thousand alerts fire; two minutes",

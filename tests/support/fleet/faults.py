@@ -53,6 +53,12 @@ def _kill_standby(fleet: Fleet, chance: random.Random) -> None:
     fleet.standby_now().kill9()
 
 
+def _kill_all(fleet: Fleet, chance: random.Random) -> None:
+    del chance
+    for node in fleet.nodes.values():
+        node.kill9()
+
+
 def _kill_sending(fleet: Fleet, chance: random.Random) -> None:
     """Kill whoever sends the next page, before the receiver has read it."""
     del chance
@@ -186,6 +192,7 @@ SEVERAL_NODES = (
     Fault(name="kill-elected", title="kill -9 of the elected node", strike=_kill_elected),
     Fault(name="kill-standby", title="kill -9 of a standby", strike=_kill_standby),
     Fault(name="kill-sending", title="kill -9 of a deliver node in the middle of a send", strike=_kill_sending),
+    Fault(name="kill-all", title="kill -9 of all nodes at once", strike=_kill_all),
     Fault(name="pause-elected", title="the elected node stands still for 15 s, and wakes up", strike=_pause_elected),
     Fault(name="slow-elected", title="the elected node gets a tenth of the time for 6 s", strike=_slow_elected),
     Fault(name="poison", title="rows in the inbox that nobody can read", strike=_poison),
