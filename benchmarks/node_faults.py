@@ -83,7 +83,7 @@ def _rounds(fleet: Fleet, fault: Fault, runs: int, keep: Path) -> list[Round]:
         except Exception as stumbled:
             one.stumbled = f"{type(stumbled).__name__}: {stumbled}"
         print(f"{fault.name} {number}: {time.monotonic() - began:.1f} s: {_line(one)}", flush=True)
-        if one.broken:
+        if one.broken or one.unwell:
             _keep(fleet, one, keep)
         if one.stumbled:
             return rounds  # who knows what is there now
@@ -99,7 +99,7 @@ def _line(one: Round) -> str:
     well = f"{one.well_s:.1f}" if one.well_s is not None else "never"
     late = f"{max(one.meanwhile_s):.1f}" if one.meanwhile_s else "-"
     said = f"{one.events} events, {one.due} pages, {one.again} again, latest after {late} s, well after {well} s"
-    return "; ".join([said, *one.ends, *(f"BROKEN: {name}" for name in one.broken)])
+    return "; ".join([said, *one.ends, *one.unwell, *(f"BROKEN: {name}" for name in one.broken)])
 
 
 def _keep(fleet: Fleet, one: Round, keep: Path) -> None:

@@ -39,27 +39,31 @@ def _one_of(nodes: list[Node], chance: random.Random) -> Node:
 # ── killed ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _kill_ingest(fleet: Fleet, chance: random.Random) -> None:
+def kill_ingest(fleet: Fleet, chance: random.Random) -> None:
+    """Kill one that takes events."""
     _one_of(fleet.of_role("ingest"), chance).kill9()
 
 
-def _kill_elected(fleet: Fleet, chance: random.Random) -> None:
+def kill_elected(fleet: Fleet, chance: random.Random) -> None:
+    """Kill the node that decides."""
     del chance
     fleet.elected_now().kill9()
 
 
-def _kill_standby(fleet: Fleet, chance: random.Random) -> None:
+def kill_standby(fleet: Fleet, chance: random.Random) -> None:
+    """Kill a node that would decide, if the one that does were gone."""
     del chance
     fleet.standby_now().kill9()
 
 
-def _kill_all(fleet: Fleet, chance: random.Random) -> None:
+def kill_all(fleet: Fleet, chance: random.Random) -> None:
+    """Kill every node at once."""
     del chance
     for node in fleet.nodes.values():
         node.kill9()
 
 
-def _kill_sending(fleet: Fleet, chance: random.Random) -> None:
+def kill_sending(fleet: Fleet, chance: random.Random) -> None:
     """Kill whoever sends the next page, before the receiver has read it."""
     del chance
     killed: list[Node] = []
@@ -90,7 +94,7 @@ def _ports(pid: int) -> set[int]:
 # ── stopped ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _pause_elected(fleet: Fleet, chance: random.Random) -> None:
+def pause_elected(fleet: Fleet, chance: random.Random) -> None:
     """Have the elected node stand still for so long that another is elected, and wake up."""
     del chance
     node = fleet.elected_now()
@@ -106,7 +110,7 @@ def _pause_shortly(fleet: Fleet, chance: random.Random) -> None:
     node.go_on()
 
 
-def _slow_elected(fleet: Fleet, chance: random.Random) -> None:
+def slow_elected(fleet: Fleet, chance: random.Random) -> None:
     """Leave the elected node a tenth of the time, so that what it has to decide piles up."""
     del chance
     node = fleet.elected_now()
@@ -121,7 +125,7 @@ def _slow_elected(fleet: Fleet, chance: random.Random) -> None:
 # ── the database ──────────────────────────────────────────────────────────────────────────────────
 
 
-def _restart_database(fleet: Fleet, chance: random.Random) -> None:
+def restart_database(fleet: Fleet, chance: random.Random) -> None:
     """Kill the server as a crash does, and start it."""
     del chance
     server = _database(fleet).server
@@ -129,7 +133,7 @@ def _restart_database(fleet: Fleet, chance: random.Random) -> None:
     server.start()
 
 
-def _fail_over(fleet: Fleet, chance: random.Random) -> None:
+def fail_over(fleet: Fleet, chance: random.Random) -> None:
     """Kill the server, and have its standby take over."""
     del chance
     database = _database(fleet)
@@ -139,7 +143,8 @@ def _fail_over(fleet: Fleet, chance: random.Random) -> None:
     database.lead_to(copy)
 
 
-def _have_copy(fleet: Fleet) -> None:
+def have_copy(fleet: Fleet) -> None:
+    """Have a standby that follows."""
     database = _database(fleet)
     database.copies.append(database.copy())
 
@@ -182,22 +187,22 @@ def _cut_deliver(fleet: Fleet, chance: random.Random) -> None:
 
 
 ONE_NODE = (
-    Fault(name="one-kill", title="kill -9 of the only node", strike=_kill_elected),
-    Fault(name="one-kill-sending", title="kill -9 of the only node in the middle of a send", strike=_kill_sending),
+    Fault(name="one-kill", title="kill -9 of the only node", strike=kill_elected),
+    Fault(name="one-kill-sending", title="kill -9 of the only node in the middle of a send", strike=kill_sending),
     Fault(name="one-pause", title="the only node stands still for 1 to 3 s", strike=_pause_shortly),
 )
 
 SEVERAL_NODES = (
-    Fault(name="kill-ingest", title="kill -9 of an ingest node", strike=_kill_ingest),
-    Fault(name="kill-elected", title="kill -9 of the elected node", strike=_kill_elected),
-    Fault(name="kill-standby", title="kill -9 of a standby", strike=_kill_standby),
-    Fault(name="kill-sending", title="kill -9 of a deliver node in the middle of a send", strike=_kill_sending),
-    Fault(name="kill-all", title="kill -9 of all nodes at once", strike=_kill_all),
-    Fault(name="pause-elected", title="the elected node stands still for 15 s, and wakes up", strike=_pause_elected),
-    Fault(name="slow-elected", title="the elected node gets a tenth of the time for 6 s", strike=_slow_elected),
+    Fault(name="kill-ingest", title="kill -9 of an ingest node", strike=kill_ingest),
+    Fault(name="kill-elected", title="kill -9 of the elected node", strike=kill_elected),
+    Fault(name="kill-standby", title="kill -9 of a standby", strike=kill_standby),
+    Fault(name="kill-sending", title="kill -9 of a deliver node in the middle of a send", strike=kill_sending),
+    Fault(name="kill-all", title="kill -9 of all nodes at once", strike=kill_all),
+    Fault(name="pause-elected", title="the elected node stands still for 15 s, and wakes up", strike=pause_elected),
+    Fault(name="slow-elected", title="the elected node gets a tenth of the time for 6 s", strike=slow_elected),
     Fault(name="poison", title="rows in the inbox that nobody can read", strike=_poison),
-    Fault(name="restart-database", title="PostgreSQL crashes and starts again", strike=_restart_database),
-    Fault(name="fail-over", title="PostgreSQL is gone; its standby is promoted", strike=_fail_over, before=_have_copy),
+    Fault(name="restart-database", title="PostgreSQL crashes and starts again", strike=restart_database),
+    Fault(name="fail-over", title="PostgreSQL is gone; its standby is promoted", strike=fail_over, before=have_copy),
     Fault(name="cut-elected", title="the elected node is cut off from PostgreSQL for 12 s", strike=_cut_elected),
     Fault(name="cut-ingest", title="an ingest node is cut off from PostgreSQL for 12 s", strike=_cut_ingest),
     Fault(name="cut-deliver", title="a deliver node is cut off from PostgreSQL for 12 s", strike=_cut_deliver),

@@ -142,6 +142,13 @@ class Fleet:
         """Whether each node can do its work, and one decides."""
         return all(node.is_ready() for node in self.nodes.values()) and self.elected() is not None
 
+    def unwell(self) -> list[str]:
+        """Return which nodes are not ready, and what they say of it."""
+        answers = {node.name: node.ask("/-/ready") for node in self.nodes.values()}
+        elected = self.elected()
+        said = [f"{name}: {status}: {body}" for name, (status, body) in answers.items() if status != 200]
+        return [*said, *([] if elected is not None else ["nobody is elected"])]
+
     def said(self) -> str:
         """Return what the nodes said last."""
         return "\n".join(f"── {node.name}\n{node.said()}" for node in self.nodes.values())

@@ -18,6 +18,9 @@ from tests.support.fleet.supervised import GAVE_WAY
 from tests.support.running import until
 
 RECOVERED_S = 60.0
+LONG_S = 20.0
+"""After so long it is noted who is not well."""
+
 ACKNOWLEDGED_S = 60.0
 QUIET_S = 30.0
 
@@ -60,6 +63,7 @@ class Round:
         delays_s, meanwhile_s: As in `Pages`.
         refused: Answers that nobody should get.
         ends: Statuses of nodes that ended otherwise than they should.
+        unwell: Who was not ready long after it paged again, and why.
         stumbled: Why it was not played to its end.
     """
 
@@ -83,6 +87,7 @@ class Round:
     meanwhile_s: list[float] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
     ends: list[str] = field(default_factory=list)
+    unwell: list[str] = field(default_factory=list)
     stumbled: str = ""
 
     @property
@@ -125,6 +130,8 @@ def play(fleet: Fleet, fault: Fault, one: Round, *, chance: random.Random) -> No
     fault.strike(fleet, chance)
     over = time.time()
     until(lambda: _paged(fleet, one, since=over) >= 2, RECOVERED_S)
+    if not until(fleet.is_well, LONG_S):
+        one.unwell = fleet.unwell()
     if until(fleet.is_well, RECOVERED_S):
         one.well_s = time.time() - one.since
     fleet.senders.hold(within_s=ACKNOWLEDGED_S)

@@ -21,6 +21,7 @@ from typing import Any
 
 from tests.support.ports import lasting_port
 from tests.support.repository import ROOT
+from tests.support.running import until
 
 GAVE_WAY = 75
 """The status of a node that another was elected in place of, or that its database left: start it again."""
@@ -30,6 +31,7 @@ AGAIN_S = 0.2
 
 ASK_S = 1.0
 END_S = 15.0
+READY_S = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,16 @@ class Node:
     def go_on(self) -> None:
         """Let it go on after a pause."""
         self.signal(signal.SIGCONT)
+
+    def replace(self) -> None:
+        """End its present process as an administrator does; return when the next one is ready.
+
+        Raises:
+            AssertionError: It is not, after a minute.
+        """
+        ends = len(self.ends)
+        self.signal(signal.SIGTERM)
+        assert until(lambda: len(self.ends) > ends and self.is_ready(), READY_S), self.said()
 
     def signal(self, sign: signal.Signals) -> None:
         """Send a signal to its present process, if there is one."""

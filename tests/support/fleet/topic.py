@@ -8,11 +8,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Sequence
 
+from tests.support.drivers import driver
 from tests.support.kafka import NODES, Advertise, Kafka, start_kafka
 from tests.support.netfault import Mode, Wire, Wires
 
 NAME = "claxon-events"
 PARTITIONS = 6
+WRITTEN_S = 30
 
 
 class Topic:
@@ -43,6 +45,13 @@ class Topic:
         """Have a node reach the brokers again."""
         for way in self._ways[node]:
             way.mode = Mode.PASS
+
+    def put(self, value: bytes) -> None:
+        """Write a message to each partition, past everybody's doors."""
+        producer = driver("confluent_kafka").Producer({"bootstrap.servers": self.kafka.bootstrap(), "acks": "all"})
+        for partition in range(PARTITIONS):
+            producer.produce(self.name, value, partition=partition)
+        assert producer.flush(WRITTEN_S) == 0, f"{self.name}: not written after {WRITTEN_S} s"
 
     def leader(self, partition: int) -> int:
         """Return which broker leads a partition."""
