@@ -28,6 +28,13 @@ def claxon(tmp_path: Path) -> Iterator[Process]:
         yield process
 
 
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    """A service that nobody posts to, for all tests that ask no more of it."""
+    with Process(tmp_path_factory.mktemp("quiet")) as process:
+        yield process
+
+
 @pytest.fixture
 def keyed(tmp_path: Path) -> Iterator[Process]:
     """A service with keys."""
@@ -87,8 +94,8 @@ def test_it_fills_the_window_and_follows_its_size(claxon: Process) -> None:
             assert ("q quit" in rows[-1]) == (lines >= 8)
 
 
-def test_only_what_has_changed_is_written(claxon: Process) -> None:
-    with top(claxon, cells=120, lines=40) as terminal:
+def test_only_what_has_changed_is_written(quiet: Process) -> None:
+    with top(quiet, cells=120, lines=40) as terminal:
         terminal.shows("none fires")
         before, wiped = len(terminal.written), terminal.screen.wiped
         seen = terminal.screen.text
@@ -227,8 +234,8 @@ _AS_FOUND = {"?7", "?25"}
     [("q", 0), ("\x03", 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)],
     ids=["q", "ctrl-c", "SIGTERM", "SIGHUP", "SIGINT"],
 )
-def test_however_it_ends_the_terminal_is_as_it_was(claxon: Process, end: str | int, status: int) -> None:
-    with top(claxon) as terminal:
+def test_however_it_ends_the_terminal_is_as_it_was(quiet: Process, end: str | int, status: int) -> None:
+    with top(quiet) as terminal:
         terminal.shows("none fires")
         assert terminal.screen.modes == {"?1049"}
         assert terminal.now != terminal.before
@@ -243,8 +250,8 @@ def test_however_it_ends_the_terminal_is_as_it_was(claxon: Process, end: str | i
         assert terminal.written.endswith(LEAVE)
 
 
-def test_it_stops_at_ctrl_z_with_the_terminal_as_it_was_and_goes_on(claxon: Process) -> None:
-    with OnTerminal(["top", "--url", claxon.url], run=_as_a_shell) as terminal:
+def test_it_stops_at_ctrl_z_with_the_terminal_as_it_was_and_goes_on(quiet: Process) -> None:
+    with OnTerminal(["top", "--url", quiet.url], run=_as_a_shell) as terminal:
         terminal.shows("none fires")
         terminal.press("\x1a")
         terminal.until(lambda: terminal.written.endswith(LEAVE + b"STOPPED\r\n"), what="stopped")
@@ -294,9 +301,9 @@ def test_on_what_is_no_terminal_it_prints_once_without_colour(
 
 
 @pytest.mark.parametrize("more", [["--once"], []], ids=["--once", "TERM=dumb"])
-def test_on_a_terminal_that_wants_it_once_it_neither_clears_nor_listens(claxon: Process, more: list[str]) -> None:
+def test_on_a_terminal_that_wants_it_once_it_neither_clears_nor_listens(quiet: Process, more: list[str]) -> None:
     variables = {} if more else {"TERM": "dumb"}
-    with OnTerminal(["top", "--url", claxon.url, *more], variables=variables) as terminal:
+    with OnTerminal(["top", "--url", quiet.url, *more], variables=variables) as terminal:
         assert terminal.ends() == 0
 
     assert b"none fires" in terminal.written
@@ -331,9 +338,9 @@ def test_as_json_it_goes_on_and_says_on_the_other_stream_that_nobody_answers(cla
     assert "Connection" in fault["error"]
 
 
-def test_a_reader_who_has_had_enough_ends_it(claxon: Process) -> None:
+def test_a_reader_who_has_had_enough_ends_it(quiet: Process) -> None:
     command = (
-        f"{sys.executable} -m service top --url {claxon.url} --json --interval 0.2 | head -n 1; echo ${{PIPESTATUS[*]}}"
+        f"{sys.executable} -m service top --url {quiet.url} --json --interval 0.2 | head -n 1; echo ${{PIPESTATUS[*]}}"
     )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
 
