@@ -1,15 +1,18 @@
 """The same timetables to a real Alertmanager and to Claxon: the same is told, or better.
 
-All are played at once, once a session (conftest.py); each test looks at one of them.
+So is what chance wrote, which its notifier alone tells, too. All are played at once, once a session (conftest.py), for
+which all tests that look at them are in this file; each looks at one.
 """
 
 from __future__ import annotations
 
 import pytest
 
+from .conftest import A_FEW
+from .random_timetables import RANDOM
 from .timetable import Timetable
 from .timetables import TIMETABLES
-from .verdicts import Outcomes, of_alertmanager, of_claxon
+from .verdicts import Outcomes, of_alertmanager, of_claxon, of_the_notifier
 
 pytestmark = pytest.mark.peer("alertmanager")
 
@@ -27,6 +30,18 @@ def test_claxon_tells_what_alertmanager_tells(timetable: Timetable, outcomes: Ou
 
 @pytest.mark.parametrize("timetable", [one for one in TIMETABLES if not one.same], ids=lambda one: one.name)
 def test_claxon_differs_as_it_says(timetable: Timetable, outcomes: Outcomes) -> None:
+    assert of_claxon(timetable, outcomes) == []
+
+
+@pytest.mark.parametrize("timetable", RANDOM, ids=lambda one: one.name)
+def test_the_notifier_alone_tells_what_alertmanager_tells(timetable: Timetable, chance: Outcomes) -> None:
+    """In virtual time, where nothing is ever late."""
+    assert chance["alertmanager"][timetable.name].messages != []
+    assert of_the_notifier(timetable, chance) == []
+
+
+@pytest.mark.parametrize("timetable", RANDOM[:A_FEW], ids=lambda one: one.name)
+def test_claxon_tells_what_alertmanager_tells_of_what_chance_wrote(timetable: Timetable, outcomes: Outcomes) -> None:
     assert of_claxon(timetable, outcomes) == []
 
 
