@@ -38,6 +38,7 @@ WHAT = {
     "engine": "the rule engine alone: an event, a tick, a key",
     "backtest": "rules over kept events",
     "backup": "what a backup beside a service costs its senders",
+    "nodes": "ingest nodes on one PostgreSQL beside the embedded service; 4 min",
     "restart": "ready after kill -9 with millions of events",
     "noise": "pages that are not true, on real failure shares",
 }

@@ -26,7 +26,7 @@ from alerts.config import SETTINGS
 from alerts.scenarios.form import parse_scenarios
 from service.cli import main
 from service.decoding import decode
-from service.metrics.catalog import METRICS
+from service.metrics.catalog import METRICS, OF_NODES
 from tests.docs.commands import faults
 from tests.docs.markdown import Block, blocks, blocks_of, pages
 from tests.support.certificates import authority
@@ -293,7 +293,7 @@ def test_a_command_that_does_not_exist_is_found(line: str, is_wrong: bool) -> No
 
 
 def test_every_metric_that_a_page_names_exists() -> None:
-    known = {metric.name for metric in METRICS}
+    known = {metric.name for metric in (*METRICS, *OF_NODES)}
     suffixes = r"(_bucket|_count|_sum)?$"
 
     named = {
