@@ -50,7 +50,7 @@ while it is on its way; messages of one `dedup_key` go out in order, whichever n
 
 | the node | the message | the receiver sees |
 |---|---|---|
-| is told to end (SIGTERM) | is waited for, up to 20 s (the elected one: 3 s), and noted; what is not begun, or not answered by then, others send at once | it once, where its answer came in time |
+| is told to end (SIGTERM) | is waited for, up to 8 s (the elected one: 3 s), and noted; what is not begun, or not answered by then, others send at once | it once, where its answer came in time |
 | is killed, or its machine is lost | another node sends it when the lease has ended, six seconds later at most | it twice if it had arrived, with the same keys |
 | stands still (a paused machine), and goes on later | the same; what this node notes then counts for nothing, and what it had not begun to send it does not send | the same; what was half sent may arrive late, after what came after it |
 | is cut off from the database | is on its way still; what comes of it is noted later, if no other node has sent it by then; nothing new is begun | it twice where the cut lasts longer than the lease |

@@ -111,8 +111,10 @@ class Worker:
         room = self._gate.room(now, in_flight=self._in_flight, rate=rate)
         if room:
             due, next_at = await self._pick(receiver, room)
-            if self.leaving:
+            if self.leaving or self._desk.receivers.get(self.target) is not receiver:
+                # Another one is in force by now; it may take less together.
                 await self._desk.give_back(due)
+                self.wake.set()
                 return
             for delivery in due:
                 self._begin(delivery, receiver)

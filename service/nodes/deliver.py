@@ -32,7 +32,7 @@ from .delivery_office import DeliveryOffice
 if TYPE_CHECKING:
     from ..app import Service
 
-DRAIN_S = 20.0
+DRAIN_S = 8.0
 """How long a node that ends waits for what is on its way; what is not answered by then another one sends again."""
 
 ELECTED_DRAIN_S = 3.0
