@@ -52,8 +52,13 @@ def create_standby(standing: Standing) -> FastAPI:
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         await problem_response(not_elected(standing))(scope, receive, send)
 
-    # What no route answers, whenever that was added.
+    # What no route answers, whenever that was added; nor by that method, as where events are posted, and asked for.
     app.router.default = elsewhere
+
+    @app.exception_handler(405)
+    async def by_another_method(_: Request, __: Exception) -> Response:
+        return problem_response(not_elected(standing))
+
     return app
 
 

@@ -78,6 +78,13 @@ def test_what_the_elected_node_answers_is_refused_with_where_that_is(
         assert answer.json()["elected"] == elected
         assert says in answer.json()["detail"]
     assert ask(app, "GET", "/-/healthy").status_code == 200
+
+
+def test_who_asks_where_events_are_posted_is_sent_to_the_elected_node() -> None:
+    app = create_standby(standing([Taker()]))
+    assert ask(app, "POST", "/v1/events").json() == {"accepted": 1}
+    answer = ask(app, "GET", "/v1/events")
+    assert (answer.status_code, answer.headers["Retry-After"], answer.json()["elected"]) == (503, "1", ONE)
     assert ask(app, "HEAD", "/-/healthy").status_code == 200
 
 
