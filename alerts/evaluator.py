@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 from math import floor, inf
 
@@ -15,6 +15,7 @@ from claxon.event import Event
 
 from .agenda import Agenda
 from .conditions import Any, Consecutive, Own
+from .counters import Model, Totals
 from .counting import PEAK_S, WAITING, Counting
 from .decisions import Decision, Step, What
 from .engine_state import EngineState
@@ -22,13 +23,13 @@ from .feeds import Key, Source, Watched
 from .hearing import Hearing
 from .keyring import HISTORY, HISTORY_S, Keyring
 from .ledger import Ledger
-from .lifecycle import Alert, Change, State, Value, advance, close, timers
+from .lifecycle import Alert, Change, State, Value, advance, close, timers, worse
 from .meters import meter_of
 from .near_misses import near_miss
 from .outlook import outlook
 from .own_rules import KEYS_OVERFLOW, OWN_RULES, RULE_FAILED
 from .rewinding import rewind
-from .rules import Rule
+from .rules import Rule, same_keys
 from .watches import evaluate
 
 CONFIRM_AFTER_S = 600
@@ -129,7 +130,7 @@ class Engine:
             if old is not None and new is not None and old.hash == new.hash:
                 continue
             self._tell_change(rule_id, old, new)
-            if old is not None and (new is None or not _same_keys(old, new)):
+            if old is not None and (new is None or not same_keys(old, new)):
                 self._drop_rule(old, "rule changed" if new is not None else "rule removed")
         step = self._ledger.take()
         self._load(wanted.values(), self.state)
@@ -162,6 +163,17 @@ class Engine:
     def decided(self) -> int:
         """How many decisions there were."""
         return self._state.chain.n
+
+    @property
+    def totals(self) -> Mapping[Model, Totals]:
+        """What each model has done since the log began."""
+        self._counting.count_all()
+        return self._state.totals
+
+    @property
+    def overflowed(self) -> int:
+        """How many distinct (app, environment, model, path) are counted under `(overflow)`."""
+        return self._state.overflowed
 
     def alerts(self) -> list[Alert]:
         """Return every alert that has ever been pending or fired and is remembered."""
@@ -244,6 +256,21 @@ class Engine:
         g = self._agenda.second
         found = self._read(HISTORY.id)
         return {(key[0], key[1]): list(source.series.counts(length, g)) for key, source in found.items()}
+
+    def asleep(self, rule: Rule) -> dict[Key, int]:
+        """Return how many calls sleep, by key, of a rule about calls that do."""
+        watches = self._state.watches.get(rule.id, {})
+        return {key: watch.parked.asleep(self.now) for key, watch in watches.items() if watch.parked is not None}
+
+    def sizes(self) -> dict[str, int]:
+        """Return how much is remembered, by kind."""
+        state = self._state
+        return {
+            "model": len(state.totals),
+            "window": sum(map(len, state.series.values())),
+            "watch": sum(map(len, state.watches.values())),
+            "call": len(state.provisional.calls),
+        }
 
     def _read(self, meter: str) -> dict[Key, Source]:
         sources = {key: self._keys.source(meter, key) for key in self._state.series.get(meter, {})}
@@ -332,7 +359,7 @@ class Engine:
         change = advance(alert, watched.rule, holds=holds, now=now, heard_at=heard_at)
         # Now and then only, so that it does not matter how often it is looked at.
         due = now % PEAK_S == 0 or isinstance(watched.rule.condition, Any)
-        if due and alert.state is State.FIRING and _worse(alert.value, alert.peak):
+        if due and alert.state is State.FIRING and worse(alert.value, alert.peak):
             alert.peak = dict(alert.value)
         if change is None:
             return False
@@ -470,16 +497,3 @@ class Engine:
 
     def _all_watched(self) -> list[Watched]:
         return [self._keys.find(rule_id, key) for rule_id, watches in self._state.watches.items() for key in watches]
-
-
-def _same_keys(old: Rule, new: Rule) -> bool:
-    """Whether a changed rule still asks the same of the same keys, only with other limits."""
-    return (old.kind, old.by, old.scope) == (new.kind, new.by, new.scope)
-
-
-_SEVERITY_OF_VALUE = ("bound", "share", "burn", "streak", "exhausted", "parked", "count")
-
-
-def _worse(value: Value, peak: Value) -> bool:
-    name = next((n for n in _SEVERITY_OF_VALUE if n in value), None)
-    return name is not None and value[name] > peak.get(name, -inf)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from math import inf
 from typing import TypeAlias
 
 import msgspec
@@ -19,6 +20,8 @@ _WITHOUT_FAILURES = (EndOfLife, Headroom, Own, Silent)
 
 Value: TypeAlias = dict[str, float]
 """What a condition measured: k, n, the share, the bound, the streak, the burn."""
+
+_GRAVITY = ("bound", "share", "burn", "streak", "exhausted", "parked", "count")
 
 
 class State(StrEnum):
@@ -207,3 +210,9 @@ def timers(alert: Alert, rule: Rule) -> list[float]:
     if alert.kept_at is not None:
         found.append(alert.kept_at + rule.keep_firing_for_s)
     return found
+
+
+def worse(value: Value, peak: Value) -> bool:
+    """Return whether what was measured is worse than the worst before, by the first of its numbers that says so."""
+    name = next((n for n in _GRAVITY if n in value), None)
+    return name is not None and value[name] > peak.get(name, -inf)

@@ -101,3 +101,8 @@ class Rule:
     def windows(self) -> tuple[int, ...]:
         """The lengths of the windows the condition reads, in seconds."""
         return windows_of(self.condition)
+
+
+def same_keys(old: Rule, new: Rule) -> bool:
+    """Whether a changed rule still asks the same of the same keys, only with other limits."""
+    return (old.kind, old.by, old.scope) == (new.kind, new.by, new.scope)
