@@ -11,8 +11,8 @@ import msgspec
 
 from alerts.budgets import burn_rate
 from alerts.conditions import Budget
-from alerts.evaluator import Engine
 from alerts.labels import Labels
+from alerts.reading import Reading
 from alerts.rules import Rule
 from alerts.windows import CALLS, EXHAUSTED
 
@@ -64,7 +64,7 @@ class BudgetView(msgspec.Struct, kw_only=True):
     firing: bool
 
 
-def budget_views(engine: Engine) -> list[BudgetView]:
+def budget_views(engine: Reading) -> list[BudgetView]:
     """Return the budgets that anything is known of, those that are spent most first, at most `MOST`."""
     firing = {(alert.rule, alert.key) for alert in engine.firing()}
     found = [

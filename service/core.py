@@ -19,9 +19,9 @@ from typing import Any, TypeVar
 import structlog
 
 from alerts.decisions import Decision, Step
-from alerts.evaluator import Engine
 from alerts.notification import Notification
 from alerts.notifier import Notifier, NotifierState, Told
+from alerts.reading import Reading
 from alerts.rules import Rule
 
 from . import clock as clocks
@@ -31,16 +31,17 @@ from .doubt import Doubt
 from .log_writer import LogWriter, Row
 from .measures import Measures
 from .overlap import Overlap
-from .restart import NOTHING, CoreState, Restart, remember_told, restore_acknowledgements
+from .own_log import OwnLog
+from .restart import remember_told, restore_acknowledgements
 from .rule_texts import hashed_texts, to_text
-from .storage import deliverers, event_log, ledger, outbox, remembered, snapshots, state
+from .source import Source
+from .storage import deliverers, ledger, outbox, remembered, state
 from .storage.connecting import Connection
 from .storage.database import Transaction
 from .storage.deciding import decide
 from .storage.errors import DatabaseError
-from .storage.event_log import Entry, Resumed, Rewound, RulesChanged
+from .storage.event_log import Resumed, Rewound, RulesChanged
 from .storage.leases import leases_of
-from .storage.snapshots import Cursor
 from .uncommitted import Uncommitted
 from .work import Ingest, Taken, Tally
 
@@ -55,9 +56,6 @@ _log = structlog.get_logger(__name__)
 class Core:
     """Owns the database, the engine and the notifier."""
 
-    # Who cannot be answered is told so by the future.
-    refusal = ""
-
     def __init__(
         self,
         connection: Connection,
@@ -67,6 +65,7 @@ class Core:
         clock: Callable[[], float],
         targets: Callable[[Notification], list[str]],
         steady: Callable[[], float] | None = None,
+        source: Source | None = None,
     ) -> None:
         """Take the parts over.
 
@@ -77,16 +76,17 @@ class Core:
             clock: Unix seconds.
             targets: The integrations that a notification goes to.
             steady: Seconds that never jump.
+            source: Where decisions come from; without, from a log of its own.
         """
         self.connection = connection
         # Of what is sent from here.
         self.leases = leases_of(connection, uuid.uuid4().hex)
         self.notifier = notifier
         self._rules = tuple(rules)
-        self.engine = Engine(self._rules)
+        self.source: Source = source or OwnLog(connection, self._rules)
         self.tally = Tally()
         self.measures = Measures()
-        self.measures.begin(self.engine.state.totals)
+        self.measures.begin(self.engine.totals)
         self.overlap = Overlap(connection)
         # Called with the integrations for which there is something; None: perhaps for any.
         self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
@@ -101,14 +101,12 @@ class Core:
         self._targets = targets
         self._queue: queue.SimpleQueue[Ingest | Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="claxon-core", daemon=True)
-        self._offset = NOTHING
         self._open = Uncommitted()
         self._writer = LogWriter(connection, self.tally, self.overlap, self.doubt, steady=self._steady)
         # In the log, and not evaluated yet.
         self._logged: list[Row] = []
         self._bytes_given = self._bytes_taken = 0
         self.audit = self._open.audit  # whoever changes something in this thread adds who it was
-        self._snapshot_offset = NOTHING
         self._unpruned = 0
 
     # ── for other threads ─────────────────────────────────────────────────────
@@ -128,6 +126,16 @@ class Core:
         self.connection.close()
 
     @property
+    def engine(self) -> Reading:
+        """What pages, /metrics and the API read; in the core's thread."""
+        return self.source.engine
+
+    @property
+    def refusal(self) -> str:
+        """Why no event can be taken; whoever cannot be answered otherwise is told so by the future."""
+        return self.source.refusal
+
+    @property
     def alive(self) -> bool:
         """Whether the thread runs."""
         return self._thread.is_alive()
@@ -139,8 +147,8 @@ class Core:
 
     @property
     def lag_s(self) -> float:
-        """How far the engine is behind the clock, in seconds; inf before it was told the time."""
-        return max(0.0, self._clock() - self.engine.now)
+        """How far evaluation is behind the clock, in seconds; inf before it was told the time."""
+        return max(0.0, self._clock() - self.source.complete_to)
 
     @property
     def waiting_bytes(self) -> int:
@@ -234,9 +242,8 @@ class Core:
         """Evaluate what is durable and nobody has looked at."""
         rows, self._logged = self._logged, []
         for row in rows:
-            self._offset = row.offset
             self._cadence.count(len(row.events))
-            self._guarded(self.engine.observe, row.events, row.now)
+            self._guarded(self.source.observe, row)
             self._measure(row)
 
     def _measure(self, row: Row) -> None:
@@ -248,9 +255,9 @@ class Core:
 
     def tick(self) -> None:
         """Evaluate what time alone changes, and do what is due; runs in the core's thread."""
-        self._guarded(self.engine.tick, self._look_at_the_clock())
+        self._guarded(self.source.tick, self._look_at_the_clock())
         self.decide(self.notifier.tick(self.engine.now, self._known, self.engine.find))
-        if self._open:
+        if self._open or self.source.unsaved:
             self._commit_pending()
         if self._unpruned > ledger.MAX_ROWS // 20:
             self._prune_ledger()
@@ -260,7 +267,7 @@ class Core:
     def _look_at_the_clock(self) -> float:
         """Return the present; when the clock jumped, log it first, so that a replay jumps too."""
         look = self._watch.look(self.engine.now)
-        if look.jump is not Jump.NONE and self._offset != NOTHING:
+        if look.jump is not Jump.NONE and self.source.begun:
             self._observe_logged()
             try:
                 self._jump(look.jump, look.now, by_s=look.by_s)
@@ -275,18 +282,15 @@ class Core:
         _log.warning("clock.jumped", direction=jump.value, by_s=round(by_s, 3))
         ahead = jump is Jump.AHEAD
         with Transaction(self.connection):
-            self._offset = self._append(Resumed() if ahead else Rewound(since=self.engine.now), now)
+            self.source.enter(Resumed() if ahead else Rewound(since=self.engine.now), now)
             # What waits was timed by the clock as it was.
             outbox.shift(self.connection, by_s)
         self.tally.jumps[jump.value] += 1
-        self._guarded(self.engine.resume if ahead else self.engine.rewind, now)
+        self._guarded(self.source.resume if ahead else self.source.rewind, now)
         if ahead:
             self.notifier.resume()
         else:
             self.notifier.rewind(now)
-
-    def _append(self, entry: Entry, at: float) -> int:
-        return event_log.append_entry(self.connection, entry, at)
 
     def _guarded(self, function: Callable[..., Step], *arguments: Any) -> None:
         """Evaluate and commit; a fault in a rule is logged and disables nothing."""
@@ -336,38 +340,29 @@ class Core:
         self._open.clear()
         self.tally.decided += 1
         self.notifier.state.stored()
+        self.source.saved()
 
     def _flush(self) -> None:
-        engine = self.engine
         remembered.save(self.connection, self.notifier.state.changes())
-        self._unpruned += self._open.write(self.connection, self._targets, now=engine.now)
-        cursor = Cursor(offset=self._offset, at=engine.now, hash=engine.ledger_hash, decided=engine.decided)
-        snapshots.save_cursor(self.connection, cursor)
+        self._unpruned += self._open.write(self.connection, self._targets, now=self.engine.now)
+        self.source.save()
 
     # ── restart ───────────────────────────────────────────────────────────────
 
     def snapshot(self) -> None:
         """Store the state, if the log has grown; runs in the core's thread."""
-        if self._offset == self._snapshot_offset and not self._open:
+        if not self.source.grown and not self._open:
             return
         began_at = self._steady()
         # Pages wait meanwhile: the collector would look through all that is copied, and find nothing.
         gc.disable()
         try:
             self._commit_pending()
-            self.tally.snapshot_bytes = self._save_snapshot()
+            self.tally.snapshot_bytes = self.source.snapshot()
         finally:
             gc.enable()
             # A full disk must not be tried at every tick either.
             self.tally.snapshot_s = self._cadence.made(began_at=began_at)
-
-    def _save_snapshot(self) -> int:
-        body = CoreState(engine=self.engine.state)
-        rules = to_text(self.engine.rules.values())
-        with Transaction(self.connection):
-            size = snapshots.save(self.connection, offset=self._offset, at=self.engine.now, rules=rules, state=body)
-        self._snapshot_offset = self._offset
-        return size
 
     def _recover(self) -> None:
         """Newest snapshot, then the log's tail; what was decided but not committed is committed now."""
@@ -375,44 +370,38 @@ class Core:
         # What is rebuilt lives on: to look through it again and again, as it grows, takes half of a restart.
         gc.disable()
         try:
-            events, snapshot = self._replay()
+            events = self._replay()
         finally:
             gc.enable()
         self._go_on()
-        self.measures.begin(self.engine.state.totals)
+        self.measures.begin(self.engine.totals)
         self.tally.replayed, self.tally.restart_s = events, self._steady() - began_at
         _log.info(
             "log.replayed",
             events=events,
-            offset=self._offset,
-            snapshot=snapshot,
             seconds=round(self.tally.restart_s, 3),
         )
 
-    def _replay(self) -> tuple[int, bool]:
-        """Rebuild the state; return how many events came from the log, and whether there was a snapshot."""
+    def _replay(self) -> int:
+        """Rebuild the state; return how many events were evaluated again."""
         events = 0
-        restart = Restart(self.connection, self._rules)
-        self.engine, self._offset, self._snapshot_offset = restart.engine, restart.offset, restart.offset
         self.notifier.state = NotifierState(remembered.load(self.connection))
-        for repeated in restart.steps():
-            self._offset = repeated.offset
+        for repeated in self.source.recover(self.tally):
             self._known |= self.engine.rules
             self._cadence.count(repeated.n)
             events += repeated.n
             # What is old was told, or not, and the notifier remembers that.
             if not repeated.old:
                 self._guarded(lambda step=repeated.step: step)
-        restart.say(self.tally)
         restore_acknowledgements(self.connection, self.engine)
         if not self.notifier.state.firing:
             remember_told(self.connection, self.engine, self.notifier)
-        return events, restart.snapshot
+        return events
 
     def _go_on(self) -> None:
         """Go on at the present with the configured rules; what the log must know of it is logged."""
         now = self._clock()
-        if self._offset != NOTHING and now - self.engine.now > clocks.PAUSE_S:
+        if self.source.begun and now - self.engine.now > clocks.PAUSE_S:
             self._jump(Jump.AHEAD, now, by_s=0.0)
         else:
             self._look_at_the_clock()
@@ -426,15 +415,14 @@ class Core:
         """
         rules = tuple(rules)
         text = to_text(rules)
-        if text == to_text(self.engine.rules.values()) and self._offset != NOTHING:
+        if text == to_text(self.engine.rules.values()) and self.source.begun:
             return False
         now = self._look_at_the_clock()
         with Transaction(self.connection):
-            offset = self._append(RulesChanged(rules=text, first=self._offset == NOTHING), now)
+            self.source.enter(RulesChanged(rules=text, first=not self.source.begun), now)
             state.save_rule_texts(self.connection, hashed_texts(rules), at=now)
-        self._offset = offset
         self._known |= {rule.id: rule for rule in rules}
-        self._guarded(self.engine.replace_rules, rules, now)
+        self._guarded(self.source.use, rules, now)
         return True
 
     def weigh(self, adopt: Callable[[], None]) -> None:

@@ -110,7 +110,7 @@ class Noted:
         """Return how the totals stand; what has not changed is shared with the note before."""
         throttled = self._core.measures.throttled()
         found = {}
-        for model, totals in islice(self._core.engine.state.totals.items(), MAX_MODELS):
+        for model, totals in islice(self._core.engine.totals.items(), MAX_MODELS):
             known = before.get(model)
             row = _row(totals, throttled.get(model, 0.0), known)
             found[model] = row

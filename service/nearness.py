@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from alerts.conditions import Any, Budget, Consecutive, EndOfLife, ErrorRate, Headroom, Own, Parked, Silent
 from alerts.decisions import Decision, What
-from alerts.evaluator import Engine
 from alerts.feeds import Key
 from alerts.labels import Labels
 from alerts.lifecycle import Value
+from alerts.reading import Reading
 from alerts.rules import Rule
 from alerts.wording import measured
 
@@ -98,7 +98,7 @@ def _least(parts: list[float], value: Value, *, above: float) -> float:
     return min([*parts, value["bound"] / above] if "bound" in value else parts)
 
 
-def present(engine: Engine, rule: Rule) -> list[Near]:
+def present(engine: Reading, rule: Rule) -> list[Near]:
     """Return what a rule measures now of the keys that have trouble and do not fire; runs in the core's thread."""
     firing = {alert.key for alert in engine.firing() if alert.rule == rule.id}
     found = engine.measures(rule, most=KEYS)

@@ -17,6 +17,7 @@ from alerts.desk import episode_key
 from alerts.engine_state import EngineState
 from alerts.evaluator import Engine
 from alerts.notifier import Notifier
+from alerts.reading import Reading
 from alerts.rules import Rule
 
 from .decoding import decode_logged
@@ -139,7 +140,7 @@ class Restart:
         return Repeated(offset=self.offset, n=0, step=step, old=True)
 
 
-def remember_told(connection: Connection, engine: Engine, notifier: Notifier) -> None:
+def remember_told(connection: Connection, engine: Reading, notifier: Notifier) -> None:
     """Take from the outbox who was told, where the notifier remembers nothing: its rows are younger than the log."""
     for alert in engine.firing():
         told = outbox.receivers_of(connection, alert.fingerprint, episode_key(alert))
@@ -147,7 +148,7 @@ def remember_told(connection: Connection, engine: Engine, notifier: Notifier) ->
             notifier.remember(alert, told)
 
 
-def restore_acknowledgements(connection: Connection, engine: Engine) -> None:
+def restore_acknowledgements(connection: Connection, engine: Reading) -> None:
     """Take from the episodes who looks after what fires: the log does not say it."""
     for alert in engine.firing():
         for known in state.load_episodes(connection, limit=1, fingerprint=alert.fingerprint):

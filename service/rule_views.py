@@ -12,8 +12,8 @@ from math import floor, isfinite
 import msgspec
 
 from alerts.decisions import Decision
-from alerts.evaluator import Engine
 from alerts.lifecycle import State
+from alerts.reading import Reading
 from alerts.rules import Rule
 
 from .pages.words import rule_words
@@ -100,7 +100,7 @@ def rule_text(rule: Rule, *, now: Rule | None, place: str) -> RuleText:
     )
 
 
-def rule_views(engine: Engine, *, places: Mapping[str, str], faults: Mapping[str, Decision]) -> list[RuleView]:
+def rule_views(engine: Reading, *, places: Mapping[str, str], faults: Mapping[str, Decision]) -> list[RuleView]:
     """Return the rules in force.
 
     Args:
@@ -129,7 +129,7 @@ def rule_views(engine: Engine, *, places: Mapping[str, str], faults: Mapping[str
     ]
 
 
-def _health(rule: Rule, engine: Engine, fault: Decision | None) -> Health:
+def _health(rule: Rule, engine: Reading, fault: Decision | None) -> Health:
     failing = any(
         alert.labels.get("alertname") == "ClaxonRuleFailed" and alert.labels.get("rule") == rule.id
         for alert in engine.firing()

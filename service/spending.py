@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
 
-from alerts.evaluator import Engine
+from alerts.reading import Reading
 
 from .core import Core
 from .storage import call_totals
@@ -41,10 +41,10 @@ class Spent:
     since: float
 
 
-def totals_of(engine: Engine) -> dict[App, Calls]:
+def totals_of(engine: Reading) -> dict[App, Calls]:
     """Return the calls of each app and environment since the log began; runs in the core's thread."""
     found: dict[App, Calls] = {}
-    for (app, environment, _), totals in engine.state.totals.items():
+    for (app, environment, _), totals in engine.totals.items():
         calls, exhausted = found.get((app, environment), (0, 0))
         ended = totals.ok + totals.failed + totals.exhausted
         found[app, environment] = (calls + ended, exhausted + totals.exhausted)

@@ -11,8 +11,8 @@ from heapq import nsmallest
 from typing import TypeAlias
 
 from alerts.conditions import Budget
-from alerts.evaluator import Engine
 from alerts.feeds import Key
+from alerts.reading import Reading
 from alerts.rules import Rule
 
 from ..budget_views import BudgetView, budget_view
@@ -39,7 +39,7 @@ class Budgets:
     exhausted_at: dict[App, float] = field(default_factory=dict)
 
 
-def counts_of(engine: Engine) -> list[Counts]:
+def counts_of(engine: Reading) -> list[Counts]:
     """Return what the budget rules count; runs in the core's thread."""
     return [
         (rule, rule.condition, engine.counts(rule), engine.known(rule))

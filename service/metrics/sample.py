@@ -18,10 +18,9 @@ import msgspec
 
 from alerts.conditions import Parked
 from alerts.counters import Model, Totals
-from alerts.engine_state import EngineState
-from alerts.evaluator import Engine
 from alerts.keyring import OVERFLOW
 from alerts.lifecycle import Alert, State
+from alerts.reading import Reading
 
 from ..core import Core
 from ..delivery import Deliverer
@@ -156,8 +155,7 @@ def take(
 ) -> Sample:
     """Return a sample of the parts as they are now; runs in the core's thread."""
     engine = core.engine
-    state = engine.state
-    totals = state.totals
+    totals = engine.totals
     firing = engine.firing()
     listed = nsmallest(MAX_FIRING, firing, key=_urgency)
     lag_s = core.lag_s
@@ -172,7 +170,7 @@ def take(
         costs=Costs(),
         measured=core.measures.snapshot(),
         hops=dict(core.measures.hops),
-        parked=_parked(engine, state, recent),
+        parked=_parked(engine, recent),
         recent=recent,
         alerts=_count_alerts(engine),
         firing={_firing_labels(alert): alert.fired_at or 0.0 for alert in listed},
@@ -180,9 +178,9 @@ def take(
         states=alert_states(core.notifier, [*listed, *_pending(engine)], engine.now)[:MAX_FIRING],
         budget_counts=counts_of(engine),
         budgets=Budgets(),
-        keys=_count_keys(state),
+        keys=engine.sizes(),
         decisions=engine.decided,
-        overflowed=state.overflowed,
+        overflowed=engine.overflowed,
         tally=copy.deepcopy(core.tally),
         reloads=copy.copy(reloads),
         intake=copy.deepcopy(intake),
@@ -232,7 +230,7 @@ def _copied(totals: Totals) -> Totals:
     return msgspec.structs.replace(totals, attempts=dict(totals.attempts), failed_at={})
 
 
-def _recent(engine: Engine) -> dict[tuple[str, str], tuple[int, int]]:
+def _recent(engine: Reading) -> dict[tuple[str, str], tuple[int, int]]:
     found: dict[tuple[str, str], tuple[int, int]] = {}
     for key, counts in engine.recent().items():
         name = key if len(found) < MAX_APPS else (OVERFLOW, OVERFLOW)
@@ -241,28 +239,27 @@ def _recent(engine: Engine) -> dict[tuple[str, str], tuple[int, int]]:
     return found
 
 
-def _parked(engine: Engine, state: EngineState, apps: Iterable[tuple[str, str]]) -> dict[Labels, int]:
+def _parked(engine: Reading, apps: Iterable[tuple[str, str]]) -> dict[Labels, int]:
     """Return how many calls sleep; of an app about which several rules say it, the most."""
     rules = [rule for rule in engine.rules.values() if isinstance(rule.condition, Parked)]
     found: dict[Labels, int] = dict.fromkeys(apps, 0) if rules else {}
     for rule in rules:
         counts: dict[Labels, int] = {}
-        for key, watch in state.watches.get(rule.id, {}).items():
+        for key, asleep in engine.asleep(rule).items():
             labels = dict(zip(rule.by, key, strict=True))
             app = (labels.get("app", ""), labels.get("environment", ""))
             if app not in found and len(found) >= MAX_APPS:
                 app = (OVERFLOW, OVERFLOW)
-            if watch.parked is not None:
-                counts[app] = counts.get(app, 0) + watch.parked.asleep(engine.now)
+            counts[app] = counts.get(app, 0) + asleep
         found.update({app: max(n, found.get(app, 0)) for app, n in counts.items()})
     return found
 
 
-def _pending(engine: Engine) -> Iterable[Alert]:
+def _pending(engine: Reading) -> Iterable[Alert]:
     return (alert for alert in engine.alerts() if alert.state is State.PENDING)
 
 
-def _count_alerts(engine: Engine) -> dict[Labels, int]:
+def _count_alerts(engine: Reading) -> dict[Labels, int]:
     found: dict[Labels, int] = {
         (rule.alert, rule.severity, state.value): 0
         for rule in engine.rules.values()
@@ -281,15 +278,6 @@ def _urgency(alert: Alert) -> tuple[bool, float]:
 
 def _firing_labels(alert: Alert) -> Labels:
     return tuple(alert.labels.get(name, "") for name in FIRING_LABELS)
-
-
-def _count_keys(state: EngineState) -> dict[str, int]:
-    return {
-        "model": len(state.totals),
-        "window": sum(map(len, state.series.values())),
-        "watch": sum(map(len, state.watches.values())),
-        "call": len(state.provisional.calls),
-    }
 
 
 def notifications(deliverer: Deliverer) -> dict[Labels, int]:

@@ -70,7 +70,7 @@ def gather(service: Service, *, most_alerts: int) -> Gathered:
         lately=lately,
         firing=Counter((a.labels.get("app", ""), a.labels.get("environment", "")) for a in firing),
         budgets=counts_of(engine),
-        known=len(engine.state.totals),
+        known=len(engine.totals),
     )
 
 

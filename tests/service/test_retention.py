@@ -47,14 +47,14 @@ def test_a_service_that_heard_nothing_for_longer_than_the_log_is_kept_goes_on_wh
     bench = Bench(tmp_path)
     bench.post([{"model": "m", "app": "shop", "status": 401}])
     bench.ask(bench.core.snapshot)
-    before = bench.core._offset
+    before = bench.core.source.offset
     bench.now += 40 * DAY
     prune(bench)
 
     bench.post([{"model": "m", "app": "cart", "status": 401}])
     bench.crash()
 
-    assert bench.core._offset > before
+    assert bench.core.source.offset > before
     assert "cart" in {alert.labels["app"] for alert in bench.ask(bench.core.engine.firing)}
     bench.close()
 

@@ -19,7 +19,7 @@ def noted(connection: sqlite3.Connection) -> list[tuple[int, int, float, bool]]:
 
 def test_a_batch_is_logged_with_its_failures_and_without_those_known_before(tmp_path: Path) -> None:
     bench = Bench(tmp_path)
-    before = bench.core._offset
+    before = bench.core.source.offset
 
     bench.post([{"model": "m", "status": 200}, {"model": "m", "status": 500, "event_id": "a", "time": NOON - 5}])
     bench.post([{"model": "m", "status": 500, "event_id": "a"}, {"model": "m", "status": 200}])
