@@ -65,6 +65,7 @@ class Tenure:
     partition: int
     generation: int
     standing: Standing
+    _next: Standing | None = None
 
     @contextlib.contextmanager
     def transaction(self, standing: Standing | None = None) -> Iterator[None]:
@@ -75,13 +76,17 @@ class Tenure:
             ConnectionLostError: It is unknown what is committed.
             DatabaseError: Nothing is.
         """
+        self._next = standing
         with Transaction(self.connection):
             self._check()
             yield
-            if standing is not None:
-                _move(self.connection, self.partition, standing)
-        if standing is not None:
-            self.standing = standing
+            if self._next is not None:
+                _move(self.connection, self.partition, self._next)
+        self.standing, self._next = self._next or self.standing, None
+
+    def move_to(self, standing: Standing) -> None:
+        """Have the partition evaluated up to a standing, if the transaction that is open is committed."""
+        self._next = standing
 
     def _check(self) -> None:
         row = self.connection.execute(_FENCE, (self.partition,)).fetchone()
