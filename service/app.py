@@ -55,7 +55,9 @@ from .scheduler import Scheduler
 from .search.asking import Searcher
 from .search.indexer import Indexer
 from .settings import Settings
+from .shards.gathering import Gathering
 from .slow_senders import Limits
+from .source import Source
 from .spending import Spending
 from .storage import sessions as session_rows
 from .storage.connecting import Connection
@@ -80,7 +82,6 @@ from .watch.troubles import PATIENCE
 from .watch.watch import Watch
 from .work import Taker
 
-TICK_S = 0.5
 PRUNE_S = 3600.0
 FAILING_S = 5.0
 AUDIT_S = 60.0
@@ -142,6 +143,7 @@ class Service:
             clock=self.clock,
             targets=self._targets,
             steady=clock.monotonic,
+            source=self._source(connection, loaded.rules if rules is None else rules),
         )
         # Of one of several nodes: of each role whether it can work, given why no event can be taken.
         self.by_role: Callable[[str], dict[str, str]] | None = None
@@ -214,6 +216,10 @@ class Service:
                 "database.set_aside", file=str(kept), error="it was corrupt: a new one begins, and knows nothing"
             )
         return connection
+
+    def _source(self, connection: Connection, rules: Iterable[Rule]) -> Source | None:
+        """Return where decisions come from, if that is no log of this node's own."""
+        return Gathering(connection, rules, steady=clock.monotonic) if self.settings.log is not None else None
 
     def _make_follower(self) -> Follower:
         follower = Follower(
@@ -308,7 +314,7 @@ class Service:
         self.deliverer.start(sends=not is_shared(self.settings.data))
         self.indexer.start()
         self.retention.start()
-        self.scheduler.every(TICK_S, "evaluate", self.evaluate)
+        self.scheduler.every(self.core.source.every_s, "evaluate", self.evaluate)
         self.core.submit(self.noted.note)
         self.scheduler.every(STEP_S, "lately", self._job("lately", self.noted.note))
         self.core.submit(self.spending.note)

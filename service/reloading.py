@@ -20,6 +20,7 @@ from .config_file import ConfigFileError, Loaded, load_config
 from .core import Core
 from .delivery import Deliverer, lanes
 from .difference import Difference, compare, receivers_to_use
+from .partition_rules import check_rules
 from .receivers import Receiver
 from .settings import Settings, SettingsError, check_exposure, check_retention
 from .storage.errors import DatabaseError
@@ -168,6 +169,7 @@ class Configuration:
                 self._certificate.check()
             loaded = await asyncio.to_thread(load_config, self._settings.config)
             check_retention(self._settings, loaded.config.retention)
+            check_rules(self._settings, loaded.rules)
             check_exposure(self._settings, (*self._own_keys, *loaded.config.keys, *self._other_keys()))
         except ConfigFileError as fault:
             raise ReloadError(fault.problems) from fault

@@ -22,6 +22,7 @@ from .intake import Intake
 from .logs import configure_logs
 from .nodes.node import Node
 from .nodes.switch import Application
+from .partition_rules import check_rules
 from .receivers.console import ConsoleReceiver
 from .settings import Settings, SettingsError, check_address, check_retention
 from .slow_senders import Limits, guarded
@@ -62,6 +63,7 @@ def serve(
     loaded = load_config(settings.config)
     check_address(settings)
     check_retention(settings, loaded.config.retention)
+    check_rules(settings, loaded.rules)
     for warning in loaded.warnings:
         _log.warning("rule.doubted", problem=warning)
     if is_shared(settings.data):

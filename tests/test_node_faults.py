@@ -14,9 +14,7 @@ def test_the_page_says_what_was_measured() -> None:
 def test_every_fault_was_measured_twenty_times_under_its_present_name() -> None:
     measured = read("node_faults")["faults"]
 
-    assert {name: fault["title"] for name, fault in measured.items()} == {
-        fault.name: fault.title for fault in FAULTS
-    }
+    assert {name: fault["title"] for name, fault in measured.items()} == {fault.name: fault.title for fault in FAULTS}
     assert {name: fault["runs"] for name, fault in measured.items() if fault["runs"] < 20} == {}
 
 

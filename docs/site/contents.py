@@ -21,6 +21,7 @@ CHAPTERS: dict[str, dict[str, list[str]]] = {
         "How it works": [
             "docs/architecture",
             "docs/scaling",
+            "docs/partitions",
             "docs/alerting",
             "docs/noise",
             "docs/performance",

@@ -100,7 +100,9 @@ class IngestPart:
         return self.taker.refusal or ("" if self.rounds.knows_keys else "keys: not read yet")
 
     async def lead(self, service: Service) -> None:
-        """Do nothing: the service has doors of its own."""
+        """Have the doors of the service write to the topic, where there is one; else it writes a log of its own."""
+        if service.settings.log is not None:
+            service.taker = self.taker
 
     async def stop(self) -> None:
         """Write what is on its way, and end."""

@@ -27,7 +27,8 @@ from .shard import MakeShard
 GROUP = 256
 """Messages that are asked for at once; those of a partition share a commit."""
 
-TICK_S = 1.0
+TICK_S = 0.25
+"""How often time is evaluated; pages wait until each partition has come past their instant."""
 
 LEAVE_S = 3.0
 """A node that has heard nothing of its database for so long lets others have its partitions."""

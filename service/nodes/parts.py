@@ -12,6 +12,7 @@ from ..intake import Intake
 from ..roles import Role
 from ..settings import Settings
 from .deliver import DeliverPart
+from .evaluate import EvaluatePart
 from .ingest import IngestPart
 from .part import Part
 
@@ -29,6 +30,8 @@ def parts_of(settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...], in
     keys = (*keys, *loaded.config.keys)
     if Role.INGEST in settings.roles:
         parts.append(IngestPart(settings, keys, intake))
+    if Role.EVALUATE in settings.roles and settings.log is not None:
+        parts.append(EvaluatePart(settings, settings.log))
     if Role.DELIVER in settings.roles:
         parts.append(DeliverPart(settings, loaded, keys))
     return parts

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,14 +22,18 @@ from ..nodes.shard import PoisonError
 from ..rule_texts import from_text
 from ..storage import shards
 from ..storage.connecting import Connection
+from ..storage.database import ReadTransaction
 from ..storage.errors import StorageError
 from ..storage.event_log import Entry, Resumed, Rewound, RulesChanged
-from ..storage.shards import Kept, Told
+from ..storage.shards import Told
 from .past import Past
 from .sifting import events_of, without
 
 _ENTRY: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 _STATE = msgspec.msgpack.Decoder(EngineState)
+_BEGIN_S = 60.0
+"""A snapshot may be large, and the way to it slow."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -41,6 +45,7 @@ class Rebuilt:
         engine: It.
         seq: The last thing that it was told.
         beginning: What it began with, in words.
+        committed: The hash that was committed; "" is none.
         events: How many it was told of again.
         lost: How many it should have been told of that are gone from the log, or changed.
         agrees: Whether it decided the same; None where nobody knows.
@@ -49,6 +54,7 @@ class Rebuilt:
     engine: Engine
     seq: int
     beginning: str
+    committed: str
     events: int = 0
     lost: int = 0
     agrees: bool | None = None
@@ -60,24 +66,28 @@ def rebuild(connection: Connection, partition: int, past: Past) -> Rebuilt:
     Raises:
         StorageError: There is no snapshot that can be read, and what was told at first is pruned.
     """
-    return _rebuild(connection, partition, past, shards.newest(connection, partition))
+    return _rebuild(connection, partition, past, oldest=False)
 
 
 def rebuild_from_the_oldest(connection: Connection, partition: int, past: Past) -> Rebuilt:
     """Return the same, but from as far back as anybody knows.
 
     Raises:
-        StorageError: There is nothing to begin with.
+        StorageError: There is nothing to begin with, or it was pruned before it was read.
     """
-    kept = iter(()) if shards.first_told(connection, partition) == 1 else shards.oldest(connection, partition)
-    return _rebuild(connection, partition, past, kept)
+    return _rebuild(connection, partition, past, oldest=True)
 
 
-def _rebuild(connection: Connection, partition: int, past: Past, kept: Iterator[Kept]) -> Rebuilt:
-    standing = shards.standing(connection, partition)
-    engine, seq, beginning = _begin(connection, partition, kept)
-    rebuilt = Rebuilt(engine=engine, seq=seq, beginning=beginning)
-    for told in shards.told(connection, partition, after=seq):
+def _rebuild(connection: Connection, partition: int, past: Past, *, oldest: bool) -> Rebuilt:
+    # Its owner may go on meanwhile: what it commits after this is left for the next time.
+    with ReadTransaction(connection, at_most_s=_BEGIN_S):
+        standing = shards.standing(connection, partition)
+        last = shards.last_told(connection, partition)
+        engine, seq, beginning = _begin(connection, partition, oldest=oldest)
+    rebuilt = Rebuilt(engine=engine, seq=seq, beginning=beginning, committed=standing.hash)
+    for told in shards.told(connection, partition, after=seq, up_to=last):
+        if told.seq != rebuilt.seq + 1:
+            raise StorageError(f"partition {partition}: what it was told was pruned while it was read: begin again")
         events, lost = observed(past, partition, told)
         tell(engine, told, events)
         rebuilt.seq = told.seq
@@ -90,14 +100,16 @@ def _rebuild(connection: Connection, partition: int, past: Past, kept: Iterator[
     return rebuilt
 
 
-def _begin(connection: Connection, partition: int, kept: Iterator[Kept]) -> tuple[Engine, int, str]:
-    for one in kept:
+def _begin(connection: Connection, partition: int, *, oldest: bool) -> tuple[Engine, int, str]:
+    first = shards.first_told(connection, partition)
+    kept = shards.oldest(connection, partition) if oldest else shards.newest(connection, partition)
+    for one in () if oldest and first == 1 else kept:
         try:
             state = _STATE.decode(one.state)
         except msgspec.MsgspecError:
             continue
         return Engine(from_text(one.rules), state), one.seq, "from a snapshot, for what was before is pruned"
-    if shards.first_told(connection, partition) in (None, 1):
+    if first in (None, 1):
         return Engine(()), 0, "from its beginning"
     said = "no snapshot can be read, and what came before is pruned: restore the database, or begin with another topic"
     raise StorageError(f"partition {partition}: {said}")

@@ -29,7 +29,8 @@ _ROWS = 500
 
 _TELL = "INSERT INTO shard_log (partition, seq, at, first, last, n, skips, entry) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _TOLD = """
-SELECT seq, at, first, last, n, skips, entry FROM shard_log WHERE partition = ? AND seq > ? ORDER BY seq LIMIT ?
+SELECT seq, at, first, last, n, skips, entry FROM shard_log WHERE partition = ? AND seq > ? AND seq <= ?
+ORDER BY seq LIMIT ?
 """
 _CLAIM = """
 INSERT INTO shard_ids (partition, id, at) SELECT ?::bigint, unnest(?::bytea[]), ?::double precision
@@ -122,10 +123,10 @@ def tell(connection: Connection, partition: int, told: Told) -> None:
     connection.execute(_TELL, (partition, told.seq, told.at, told.first, told.last, told.n, skips, told.entry))
 
 
-def told(connection: Connection, partition: int, *, after: int) -> Iterator[Told]:
+def told(connection: Connection, partition: int, *, after: int, up_to: int) -> Iterator[Told]:
     """Yield what an engine was told, in order."""
     while True:
-        rows = connection.execute(_TOLD, (partition, after, _ROWS)).fetchall()
+        rows = connection.execute(_TOLD, (partition, after, up_to, _ROWS)).fetchall()
         for seq, at, first, last, n, skips, entry in rows:
             known_before = _SKIPS.decode(skips) if skips else {}
             yield Told(seq=int(seq), at=float(at), first=first, last=last, n=int(n), skips=known_before, entry=entry)
@@ -138,6 +139,12 @@ def first_told(connection: Connection, partition: int) -> int | None:
     """Return the oldest thing of which a partition's log still knows that its engine was told it."""
     found = connection.execute("SELECT min(seq) FROM shard_log WHERE partition = ?", (partition,)).fetchone()[0]
     return int(found) if found is not None else None
+
+
+def last_told(connection: Connection, partition: int) -> int:
+    """Return the newest of them; 0 is none, or none after a snapshot."""
+    query = "SELECT coalesce(max(seq), 0) FROM shard_log WHERE partition = ?"
+    return int(connection.execute(query, (partition,)).fetchone()[0])
 
 
 # ── names ─────────────────────────────────────────────────────────────────────

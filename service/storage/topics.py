@@ -7,7 +7,7 @@ The one place that knows which engine has it; what an engine needs is imported h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib import import_module
 from types import ModuleType
@@ -124,6 +124,20 @@ class Group(Protocol):
         """Leave."""
 
 
+class Past(Protocol):
+    """The log, read again; one thread uses it."""
+
+    def read(self, partition: int, first: int, last: int) -> Iterator[Delivered]:
+        """Yield the messages of a partition from one offset to another, both included, that are still there.
+
+        Raises:
+            LogError: Nobody answers.
+        """
+
+    def close(self) -> None:
+        """Read no more."""
+
+
 Given = Callable[[Collection[int]], None]
 """Called with partitions that are this node's from now on; none is read before `read_from`."""
 
@@ -166,6 +180,16 @@ def open_group(url: KafkaUrl, *, node: str = "", given: Given, taken: Taken) -> 
     except LogError as fault:
         raise StorageError(str(fault)) from fault
     return group
+
+
+def open_past(url: KafkaUrl, *, node: str = "") -> Past:
+    """Return who reads what was there; no broker need be there yet.
+
+    Raises:
+        LogError: A setting of the URL is none.
+    """
+    past: Past = _engine("kafka_past").KafkaPast(url, node=node)
+    return past
 
 
 def _engine(name: str) -> ModuleType:

@@ -1,0 +1,118 @@
+"""The part of a node that evaluates partitions, elected or not: its share of the log, each partition by a shard.
+
+≠ who is elected, what follows from what is decided.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import structlog
+from fastapi import FastAPI
+
+from .. import clock as clocks
+from ..metrics.exposition import Family
+from ..roles import Role
+from ..settings import Settings
+from ..shards.in_force import InForce
+from ..shards.past import PastOf
+from ..shards.shard import EngineShard, ShardTally
+from ..storage.connecting import Connection
+from ..storage.database import open_beside
+from ..storage.errors import DatabaseError, StorageError
+from ..storage.kafka_url import KafkaUrl
+from ..storage.partitions import Tenure
+from ..storage.topics import Given, Group, Taken, open_group, open_past, prepare
+from .partition_owner import PartitionOwner
+
+if TYPE_CHECKING:
+    from ..app import Service
+
+AGAIN_S = 1.0
+
+_logger = structlog.get_logger(__name__)
+
+
+class EvaluatePart:
+    """Its thread owns partitions, and has their shards evaluate them.
+
+    Attributes:
+        tally: What those did.
+        owner: Who owns them.
+    """
+
+    role = Role.EVALUATE
+
+    def __init__(self, settings: Settings, log: KafkaUrl) -> None:
+        """Take where the database and the log are."""
+        node = settings.address
+
+        def connect() -> Connection:
+            return open_beside(settings.data)
+
+        def open_member(*, given: Given, taken: Taken) -> Group:
+            return open_group(log, node=node, given=given, taken=taken)
+
+        self.tally = ShardTally()
+        self._past = PastOf(lambda: open_past(log, node=node))
+        self._in_force = InForce(steady=clocks.monotonic)
+        self._open_member = open_member
+        self._connect = connect
+        self._node = node
+        self._log = log
+        self._why = "log: not joined yet"
+        self._joining: asyncio.Task[None] | None = None
+        self.owner: PartitionOwner | None = None
+
+    def install(self, app: FastAPI) -> None:
+        """Answer nothing more."""
+
+    async def start(self) -> None:
+        """Begin to own partitions, as soon as the topic is there."""
+        self._joining = asyncio.create_task(self._join(), name="join the log")
+
+    async def _join(self) -> None:
+        while True:
+            try:
+                await asyncio.to_thread(prepare, self._log, node=self._node)
+                owner = await asyncio.to_thread(
+                    PartitionOwner, self._open_member, self._connect, self._make_shard, node=self._node
+                )
+            except (StorageError, DatabaseError) as fault:
+                if self._why != str(fault):
+                    _logger.warning("log.not_joined", error=str(fault))
+                self._why = str(fault)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self.owner = owner
+            owner.start()
+            return
+
+    def _make_shard(self, tenure: Tenure) -> EngineShard:
+        return EngineShard(tenure, self._past, self._in_force, self.tally, steady=clocks.monotonic)
+
+    def families(self) -> Iterable[Family]:
+        """Return nothing: what is counted of partitions the elected node shows, for all of them."""
+        return ()
+
+    def unready(self) -> str:
+        """Return why no partition can be evaluated now; "" if it can."""
+        if self.owner is None:
+            return self._why
+        if not self.owner.alive:
+            return "partitions: their thread has ended: restart this node"
+        return self.owner.why
+
+    async def lead(self, service: Service) -> None:
+        """Do nothing: the service gathers what all report."""
+
+    async def stop(self) -> None:
+        """Let all partitions go, for others go on with them at once."""
+        if self._joining is not None:
+            self._joining.cancel()
+            await asyncio.gather(self._joining, return_exceptions=True)
+        if self.owner is not None:
+            await asyncio.to_thread(self.owner.stop)
+        await asyncio.to_thread(self._past.close)
