@@ -115,7 +115,8 @@ def hold(raw: psycopg.Connection[Any], url: PostgresUrl) -> None:
     """
     try:
         raw.execute(f"SET lock_timeout = '{CONNECT_S}s'; SELECT pg_advisory_lock_shared({_KNOWN}, {known()})")
-        raw.execute("RESET lock_timeout")
+        # Not RESET: a database may have one for others.
+        raw.execute("SET lock_timeout = 0")
     except errors.LockNotAvailable as fault:
         raise UnreachableError(f"{url}: its schema is being changed: try again") from fault
     _refuse_newer(load(raw), url)
