@@ -98,14 +98,14 @@ class Holding:
         """Up to where it is evaluated; None before it is claimed."""
         return self.tenure.standing if self.tenure is not None else None
 
-    def proceed(self, connection: Connection) -> None:
-        """Claim it, make its shard and have it read, as far as that is due and not done.
+    def proceed(self, connection: Connection) -> bool:
+        """Claim it, make its shard and have it read; return False if that is done, or not due.
 
         Raises:
             LostError: The connection is gone.
         """
         if self._reads or self._means.steady() < self._try_at:
-            return
+            return False
         try:
             if self._shard is None:
                 self._begin(connection)
@@ -113,6 +113,7 @@ class Holding:
             self._read_from(self.tenure.standing.next_offset)
         except Exception as fault:  # noqa: BLE001 — its shard's, or the log's; told apart there
             self._fail(fault)
+        return True
 
     def _read_from(self, offset: int) -> None:
         self._means.group.read_from(self.partition, offset)

@@ -153,10 +153,9 @@ class PartitionOwner:
     def _turn(self) -> None:
         """Do what is due, and wait a little for messages."""
         connection = self._connected()
-        if connection is not None:
-            for holding in self._holdings.values():
-                holding.proceed(connection)
-        self._sort(self._group.poll(GROUP, _POLL_S))
+        # One at a time: a shard may take long to make, and who does not ask for messages is taken for stuck.
+        proceeds = connection is not None and any(holding.proceed(connection) for holding in self._holdings.values())
+        self._sort(self._group.poll(GROUP, 0.0 if proceeds else _POLL_S))
         now = self._steady()
         if now >= self._tick_at:
             self._tick_at = now + TICK_S

@@ -431,6 +431,26 @@ def test_time_passes_only_for_who_has_read_all_there_is(nodes: Nodes, log: Memor
     until(lambda: shard.ticks[-1] == "end")
 
 
+class SlowShard(CountingShard):
+    """Takes a while to make."""
+
+    def __init__(self, tenure: Tenure, *, node: str) -> None:
+        super().__init__(tenure, node=node)
+        threading.Event().wait(0.3)
+
+
+def test_messages_are_asked_for_between_two_shards_that_take_long_to_make(
+    nodes: Nodes, log: MemoryLog, counted: Counted
+) -> None:
+    log.append(message("0"))
+    log.append(message("1"), partition=1)
+    owner, group = nodes.start(shard=SlowShard)
+    group.give(0, 1)
+    until(lambda: len(counted.events()) == 2)
+    assert owner.tally.claimed == 2
+    assert group.asked_after == [1, 2]
+
+
 def test_kafka_is_told_how_far_partitions_are_read(nodes: Nodes, log: MemoryLog) -> None:
     _, group = nodes.start()
     log.append(message("1"))

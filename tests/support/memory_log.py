@@ -70,6 +70,8 @@ class MemoryGroup:
         self.left = False
         self.seeks: list[tuple[int, int]] = []
         self.skip_once: set[int] = set()
+        # How many partitions were read when messages were asked for, each time that it was another number.
+        self.asked_after: list[int] = []
         self._log = log
         self._given = given
         self._taken = taken
@@ -103,6 +105,8 @@ class MemoryGroup:
             changes, self._changes = self._changes, []
         for change in changes:
             change()
+        if self._places and (not self.asked_after or self.asked_after[-1] != len(self._places)):
+            self.asked_after.append(len(self._places))
         found = Polled()
         for partition in sorted(self._places.keys() - self._resting):
             self._read(partition, most, found)
