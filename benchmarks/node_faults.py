@@ -25,7 +25,8 @@ from typing import Any
 from benchmarks import results
 from benchmarks.sending import percentile
 from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
-from tests.support.fleet.fleet import Fleet, one_node, several_nodes
+from tests.support.fleet.fleet import Fleet, large_nodes, one_node, several_nodes
+from tests.support.fleet.large_faults import LARGE
 from tests.support.fleet.rounds import Fault, Round, judge, play
 
 NAME = "node_faults"
@@ -33,6 +34,7 @@ NAME = "node_faults"
 TIERS: dict[str, tuple[Callable[[], AbstractContextManager[Fleet]], Sequence[Fault]]] = {
     "one": (one_node, ONE_NODE),
     "several": (several_nodes, SEVERAL_NODES),
+    "large": (large_nodes, LARGE),
 }
 
 
@@ -41,12 +43,15 @@ def main() -> int:
     parser = results.options(__doc__, full="an hour", quick="ten minutes")
     parser.add_argument("--runs", type=int, metavar="N", help="of each fault (default: 20; quick: 2)")
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of faults or tiers")
-    parser.add_argument("--roles", nargs="+", metavar="ROLES", help="the nodes of the tier `several`, if others")
+    parser.add_argument(
+        "--roles", nargs="+", metavar="ROLES", help="the nodes of the tiers `several` and `large`, if others"
+    )
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the logs of broken rounds go")
     options = parser.parse_args()
     runs = options.runs or (2 if options.quick else 20)
     if options.roles:
         TIERS["several"] = (lambda: several_nodes(options.roles), SEVERAL_NODES)
+        TIERS["large"] = (lambda: large_nodes(options.roles), LARGE)
     keep = options.keep or Path(tempfile.mkdtemp(prefix="claxon-broken-"))
     found = _before(options.out)
     broken = False

@@ -167,6 +167,7 @@ class Fleet:
         """End all nodes."""
         for node in self.nodes.values():
             node.close()
+        self.log.close()
 
 
 @contextlib.contextmanager
@@ -203,6 +204,15 @@ def large_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
             yield fleet
 
 
+def _log(topic: Topic | None) -> Log:
+    if topic is None:
+        return Log()
+    # It needs what speaks to Kafka.
+    from tests.support.fleet.shard_log import ShardLog
+
+    return ShardLog(topic)
+
+
 def _named(roles: Sequence[str]) -> dict[str, str]:
     """Return the roles of nodes by their names."""
     return {f"{role.replace(',', '-')}-{roles[:i].count(role) + 1}": role for i, role in enumerate(roles)}
@@ -233,6 +243,7 @@ def _nodes(roles: Mapping[str, str], database: Database, topic: Topic | None = N
                 data=folder,
                 database=database,
                 topic=topic,
+                log=_log(topic),
             )
             with _started(fleet):
                 yield fleet

@@ -61,10 +61,25 @@ class Log:
                 left_out = set(row.skip)
                 for i, event in enumerate(_EVENTS.decode(row.body) if row.n else ()):
                     if i not in left_out:
-                        self.times[event.event_id] += 1
-                        self.by_app[event.app] += 1
+                        self.note(event.event_id, event.app)
         finally:
             reader.close()
+
+    def note(self, event_id: str, app: str) -> None:
+        """Count an event."""
+        self.times[event_id] += 1
+        self.by_app[app] += 1
+
+    def is_proved(self, place: Place) -> bool:
+        """Whether all of it, decided again, comes to the hash that was committed: what `claxon verify` says."""
+        reader = open_reader(place)
+        try:
+            return prove(reader).same
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        """Read no more."""
 
     def _rows(self, reader: Connection) -> Iterable[event_log.LoggedBatch]:
         with ReadTransaction(reader):
@@ -136,12 +151,3 @@ def counted(metrics: str) -> Counter[str]:
     for app, n in _COUNTED.findall(metrics):
         found[app] += round(float(n))
     return found
-
-
-def is_proved(place: Place) -> bool:
-    """Whether the whole log, decided again, comes to the hash that was committed: what `claxon verify` says."""
-    reader = open_reader(place)
-    try:
-        return prove(reader).same
-    finally:
-        reader.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 from service.storage.errors import DatabaseError, StorageError
 from tests.support.fleet.fleet import Fleet
-from tests.support.fleet.judging import counted, is_proved, pages
+from tests.support.fleet.judging import counted, pages
 from tests.support.fleet.supervised import GAVE_WAY
 from tests.support.running import until
 
@@ -142,7 +142,7 @@ def play(fleet: Fleet, fault: Fault, one: Round, *, chance: random.Random) -> No
         one.ends += [f"{node.name}: {status}" for status in odd]
     judge(fleet, one)
     one.miscounted = not _is_counted(fleet)
-    one.unproved = not is_proved(fleet.place)
+    one.unproved = not fleet.log.is_proved(fleet.place)
 
 
 def judge(fleet: Fleet, one: Round) -> None:
