@@ -20,12 +20,13 @@ from tests.support.running import Client, Process, until
 DEPLOYED = ROOT / "deploy/nginx"
 
 
-def configuration(folder: Path, nodes: list[Process], *, at: int) -> Path:
+def configuration(folder: Path, nodes: list[Process], *, at: int, ingest: list[Process] | None = None) -> Path:
     """Return the deployed files with other ports, as an nginx before 1.27.3 reads them: it asks for no name anew."""
     text = (DEPLOYED / "upstreams.compose.conf").read_text("utf-8")
-    places = {name: str(node.port) for name, node in zip(("1", "2"), nodes, strict=True)}
+    places = {f"evaluate-{n}": node.port for n, node in enumerate(nodes, 1)}
+    places |= {f"ingest-{n}": node.port for n, node in enumerate(ingest or nodes, 1)}
     text, named = re.subn(
-        r"server \w+-(\d):5290 max_fails=0 resolve;",
+        r"server ([\w-]+):5290 max_fails=0 resolve;",
         lambda found: f"server 127.0.0.1:{places[found[1]]} max_fails=0;",
         text,
     )
@@ -44,11 +45,11 @@ def configuration(folder: Path, nodes: list[Process], *, at: int) -> Path:
 
 
 @contextmanager
-def front(folder: Path, nodes: list[Process]) -> Iterator[Client]:
+def front(folder: Path, nodes: list[Process], *, ingest: list[Process] | None = None) -> Iterator[Client]:
     """Run nginx until the block ends."""
     at = free_port()
     folder.mkdir()
-    command = [require("nginx"), "-e", "stderr", "-p", folder, "-c", configuration(folder, nodes, at=at)]
+    command = [require("nginx"), "-e", "stderr", "-p", folder, "-c", configuration(folder, nodes, at=at, ingest=ingest)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     client = Client()
@@ -70,15 +71,22 @@ def answers(client: Client) -> bool:
 
 
 @pytest.fixture
-def nodes(tmp_path: Path) -> Iterator[list[Process]]:
+def url() -> Iterator[str]:
     with start_postgres() as server:
-        url = server.url(server.create_database())
-        nodes = []
-        for name in "ab":
-            (tmp_path / name).mkdir()
-            nodes.append(Process(tmp_path / name, arguments=["--data", url], environment=dict(os.environ)))
-        with nodes[0], nodes[1]:
-            yield nodes
+        yield server.url(server.create_database())
+
+
+def node(folder: Path, url: str, name: str, *roles: str) -> Process:
+    """Return a node that is not started yet."""
+    (folder / name).mkdir()
+    arguments = ["--data", url, "--role", ",".join(roles) or "all"]
+    return Process(folder / name, arguments=arguments, environment=dict(os.environ))
+
+
+@pytest.fixture
+def nodes(tmp_path: Path, url: str) -> Iterator[list[Process]]:
+    with node(tmp_path, url, "a") as first, node(tmp_path, url, "b") as second:
+        yield [first, second]
 
 
 def events(size: int) -> bytes:
@@ -119,3 +127,28 @@ def test_the_address_is_that_of_who_asked_and_no_other(nodes: list[Process], tmp
         bearer = {"Authorization": f"Bearer {made[1]['key']}"}
         [entry] = client.request("GET", "/v1/audit?what=key", headers=bearer)[1]["audit"]
         assert entry["address"] == "127.0.0.1"
+
+
+@pytest.mark.peer("nginx")
+def test_events_are_taken_while_nobody_is_elected_and_page_afterwards(url: str, tmp_path: Path) -> None:
+    """By nodes of the role ingest, of which one may be gone, too."""
+    evaluate = [node(tmp_path, url, f"evaluate-{n}", "evaluate", "deliver") for n in "12"]
+    ingest = [node(tmp_path, url, f"ingest-{n}", "ingest") for n in "12"]
+    with evaluate[0], evaluate[1], ingest[0], ingest[1], front(tmp_path / "front", evaluate, ingest=ingest) as client:
+        assert client.post([{"app": "shop", "model": "m", "status": 401}])[0] == 202
+        for one in (*evaluate, ingest[0]):
+            one.kill()
+        assert client.request("GET", "/v1/alerts")[0] == 502
+        answers = [client.post([{"app": f"bank-{n}", "model": "m", "status": 401}])[0] for n in range(6)]
+        assert answers == [202] * 6
+        evaluate[1].start()
+        wanted = {"shop", *(f"bank-{n}" for n in range(6))}
+        assert until(lambda: apps_of(client) == wanted, 30)
+        for one in (evaluate[0], ingest[0]):
+            one.start()
+
+
+def apps_of(client: Client) -> set[str]:
+    """Return the apps whose alerts fire, as far as somebody answers."""
+    status, answer, _ = client.request("GET", "/v1/alerts")
+    return {one["alert"]["labels"]["app"] for one in answer["alerts"]} if status == 200 else set()
