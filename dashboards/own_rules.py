@@ -162,6 +162,36 @@ OWN = (
         summary="Claxon's write-ahead log has {{ $value | humanize1024 }}B",
         advice="A reader does not end, such as a copy of the folder or an export, or the disk is full.",
     ),
+    # Of several nodes on one database; without them there are no such series.
+    Own(
+        alert="ClaxonInboxLags",
+        expr="max by (job) (claxon_inbox_age_seconds) > 60",
+        hold="1m",
+        summary="events wait for {{ $value | humanizeDuration }} to be evaluated",
+        advice="Nobody is elected, or who is cannot keep up: ask /-/ready of each node, and claxon migrate --status.",
+    ),
+    Own(
+        alert="ClaxonNobodyDelivers",
+        expr="max by (job) (claxon_delivering_nodes) == 0",
+        hold="1m",
+        summary="no node delivers",
+        advice="What is decided waits in the outbox. Start nodes with the role deliver.",
+    ),
+    Own(
+        alert="ClaxonNodeCutOff",
+        expr="claxon_delivery_away == 1 or claxon_keys_age_seconds > 60",
+        hold="2m",
+        severity="ticket",
+        summary="{{ $labels.instance }} cannot reach the database",
+        advice="Others do its work. Its log and its /-/ready say why.",
+    ),
+    Own(
+        alert="ClaxonInboxPoison",
+        expr="max by (job) (claxon_inbox_poison_batches) > 0",
+        severity="ticket",
+        summary="{{ $value }} batches of events lie aside: the elected node could not read or write them",
+        advice="Table inbox_poison says why. After an update of the elected node they may be put back.",
+    ),
 )
 
 

@@ -17,7 +17,7 @@ from dashboards import prometheus_rules
 from dashboards.build import FOLDER
 from dashboards.own_rules import OWN
 from dashboards.promql import wilson
-from service.metrics.catalog import METRICS
+from service.metrics.catalog import METRICS, OF_NODES
 from tests.support.peers import require
 
 FILE = FOLDER / prometheus_rules.FILE
@@ -79,7 +79,7 @@ def test_each_default_rule_is_there_by_its_name_and_stays_as_long() -> None:
 
 
 def test_every_metric_and_label_in_it_exists() -> None:
-    labels = {metric.name: set(metric.labels) for metric in METRICS}
+    labels = {metric.name: set(metric.labels) for metric in (*METRICS, *OF_NODES)}
     for rule in RULES:
         for name, selector in re.findall(r"\b(claxon_\w+)(?:\{([^}]*)\})?", rule["expr"]):
             assert name in labels, (rule, name)
