@@ -37,9 +37,10 @@ def test_a_server_that_is_not_there_yet_is_waited_for(tmp_path: Path, config: st
     with Node(tmp_path, url_of(port), config=config) as node:
         assert str(port) in node.roles
         assert node.request("GET", "/-/elected")[0] == 503
-        status, said, _ = node.post([{"model": "m", "status": 200}])
+        status, said, _ = node.request("GET", "/v1/alerts")
         assert (status, said["elected"]) == (503, None)
         assert said["detail"].startswith("database: ")
+        assert node.post([{"model": "m", "status": 200}])[0] == 503
         with start_postgres() as server:
             # The node knows another port: a wire leads from that one to the server.
             from tests.support.netfault import lay_wires

@@ -163,7 +163,7 @@ def test_a_node_that_is_told_to_end_does_so_though_its_server_says_nothing(
     first, second = (Node(tmp_path, database, config=config) for _ in range(2))
     with first, second:
         first.elect()
-        assert until(lambda: second.roles == dict.fromkeys(ROLES, "standby"), 10)
+        assert until(lambda: second.roles == STANDING_BY, 10)
         server.pause()
         try:
             node = first if elected else second
