@@ -66,7 +66,10 @@ class Sender:
 
 
 class World:
-    """An elected node that decides, two that send, two receivers; groups whose alerts begin and end."""
+    """An elected node that decides, two that send, two receivers; groups of one alert each, which begins and ends.
+
+    What becomes of groups of several is the same with one node: test_outbox_properties.py.
+    """
 
     def __init__(self, url: PostgresUrl, elected: Connection, *, pairs: tuple[bool, bool]) -> None:
         self.url = url
@@ -184,7 +187,7 @@ SENDS = [
 ]
 STEPS = st.lists(
     st.one_of(
-        st.tuples(st.just("change"), st.sampled_from(["g", "h"]), st.sampled_from(["shop", "cart"])),
+        st.tuples(st.just("change"), st.sampled_from(["g", "h", "i"]), st.just("shop")),
         st.sampled_from(SENDS),
         st.sampled_from([("wait",), *(("notes", node) for node in NODES)]),
     ),
