@@ -174,6 +174,10 @@ def post(events: Log, of: Sequence[tuple[str, str]], *, key: str | None = None) 
     assert json.loads(events.writer.ingest(work).result(timeout=30).answer)["accepted"] == len(of)
 
 
+def _has(events: Log, n: int) -> bool:
+    return len(events.taken()) >= n
+
+
 def test_what_is_acknowledged_is_taken_once_and_each_app_in_its_order(events: Log) -> None:
     sent = [(f"app-{n % 7}", f"{n:03}") for n in range(210)]
     for first in range(0, 210, 10):
@@ -206,7 +210,7 @@ def test_who_comes_next_goes_on_where_the_one_before_ended(events: Log) -> None:
         evaluates = events.evaluate()
         post(events, [("shop", f"{n} meanwhile")])
         sent += [("shop", f"{n} before"), ("shop", f"{n} meanwhile")]
-        until(lambda most=len(sent): len(events.taken()) >= most)
+        until(partial(_has, events, len(sent)))
         evaluates.stop()
     assert events.taken() == sent
 
