@@ -18,8 +18,10 @@ from typing import Protocol
 import structlog
 
 from .. import clock as clocks
+from ..storage import partitions
 from ..storage.connecting import Connection
 from ..storage.errors import DatabaseError, LostError, StorageError
+from ..storage.patience import Patience
 from ..storage.topics import Delivered, Given, Group, Polled, Taken
 from .holding import Holding, Means, PartitionTally
 from .shard import MakeShard
@@ -32,9 +34,6 @@ TICK_S = 0.25
 
 LEAVE_S = 3.0
 """A node that has heard nothing of its database for so long lets others have its partitions."""
-
-PATIENCE_S = 5.0
-"""So long an owner waits for its database: others wait for what it has locked, and for its partitions."""
 
 _POLL_S = 0.05
 _TELL_S = 5.0
@@ -111,6 +110,7 @@ class PartitionOwner:
         self.tally: PartitionTally = self._means.tally
         self._holdings: dict[int, Holding] = {}
         self._connection: Connection | None = None
+        self._patience: Patience | None = None
         self._connect_at = self._tick_at = self._tell_at = 0.0
         self._heard_at = steady()
         self._away = False
@@ -147,8 +147,7 @@ class PartitionOwner:
                     self._stopping.wait(_CONNECT_AGAIN_S)
             self._group.close()
         finally:
-            if self._connection is not None:
-                self._connection.close()
+            self._close()
 
     def _turn(self) -> None:
         """Do what is due, and wait a little for messages."""
@@ -198,7 +197,7 @@ class PartitionOwner:
             self._group.leave()
         if now >= self._connect_at:
             try:
-                self._connection = self._connect()
+                self._connection = self._open()
             except (StorageError, DatabaseError) as fault:
                 self._connect_at = self._steady() + _CONNECT_AGAIN_S
                 if str(fault) != self.why:
@@ -211,26 +210,41 @@ class PartitionOwner:
                 self._group.join()
         return self._connection
 
+    def _open(self) -> Connection:
+        connection = self._connect()
+        try:
+            self._patience = partitions.hasten(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
     def _lose(self, fault: LostError | None) -> None:
         """Forget all that was on the connection: what was being committed is, or is not."""
         if fault is not None:
             self.why = str(fault)
             _log.warning("partitions.database_lost", error=self.why)
-        connection, self._connection = self._connection, None
         for holding in self._holdings.values():
             holding.drop()
+        self._close()
+
+    def _close(self) -> None:
+        patience, self._patience = self._patience, None
+        connection, self._connection = self._connection, None
+        if patience is not None:
+            patience.close()
         if connection is not None:
             with contextlib.suppress(DatabaseError):
                 connection.close()
 
     # ── called back by the group, in this thread ──────────────────────────────
 
-    def _given(self, partitions: Collection[int]) -> None:
-        for partition in partitions:
+    def _given(self, given: Collection[int]) -> None:
+        for partition in given:
             self._holdings[partition] = Holding(partition, self._means)
 
-    def _taken(self, partitions: Collection[int], others_may_have_them: bool) -> None:
-        for partition in partitions:
+    def _taken(self, taken: Collection[int], others_may_have_them: bool) -> None:
+        for partition in taken:
             holding = self._holdings.pop(partition, None)
             if holding is not None and not others_may_have_them and self._connection is not None:
                 holding.let_go()

@@ -177,18 +177,14 @@ def leader(place: Place) -> Leader | None:
     return None
 
 
-def open_beside(place: Place, *, patience_s: float | None = None) -> Connection:
+def open_beside(place: Place) -> Connection:
     """Open to write what any node may write, beside the one that is elected.
-
-    Args:
-        place: Where it is.
-        patience_s: How long an answer is waited for, though the server is there; None: for ever.
 
     Raises:
         StorageError: It is one node's alone; or it cannot be reached, takes no writes, or is of another schema.
     """
     if isinstance(place, PostgresUrl):
-        connection: Connection = _postgres(place).open_beside(place, patience_s=patience_s)
+        connection: Connection = _postgres(place).open_beside(place)
         return connection
     raise StorageError(f"{place}: a folder is one node's alone: name a PostgreSQL by --data")
 

@@ -8,7 +8,7 @@ A server that hangs, or a proxy before one that is gone, acknowledges every byte
 from __future__ import annotations
 
 import threading
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import structlog
 
@@ -18,6 +18,7 @@ _LOOK_S = 0.25
 _log = structlog.get_logger(__name__)
 
 
+@runtime_checkable
 class Asked(Protocol):
     """Who waits for answers.
 

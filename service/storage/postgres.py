@@ -16,7 +16,6 @@ from psycopg.conninfo import conninfo_to_dict
 from ..clock import now
 from . import postgres_schema
 from .errors import InUseError, StorageError, UnreachableError
-from .patience import Patience
 from .places import Leader, PostgresUrl
 from .postgres_connection import PostgresConnection
 from .postgres_lock import ElectionLock
@@ -100,12 +99,8 @@ def open_reader(url: PostgresUrl) -> PostgresConnection:
     return PostgresConnection(raw)
 
 
-def open_beside(url: PostgresUrl, *, patience_s: float | None = None) -> PostgresConnection:
+def open_beside(url: PostgresUrl) -> PostgresConnection:
     """Open to write what any node may write, beside the one that is elected.
-
-    Args:
-        url: Where it is.
-        patience_s: How long an answer is waited for, though the server is there; None: for ever.
 
     Raises:
         UnreachableError: The server cannot be reached, or is none that takes writes.
@@ -121,10 +116,7 @@ def open_beside(url: PostgresUrl, *, patience_s: float | None = None) -> Postgre
     except BaseException:
         raw.close()
         raise
-    connection = PostgresConnection(raw)
-    if patience_s is not None:
-        connection.on_close = Patience(connection, patience_s).close
-    return connection
+    return PostgresConnection(raw)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ import psutil
 
 from service.decoding import decode_logged
 from service.logs import configure_logs
-from service.nodes.partition_owner import PATIENCE_S, PartitionOwner
+from service.nodes.partition_owner import PartitionOwner
 from service.nodes.shard import Logged
 from service.storage import event_log
 from service.storage.database import open_beside
@@ -219,7 +219,7 @@ def _main() -> None:
     url, place = parse_kafka_url(log), place_of(database)
     owner = PartitionOwner(
         partial(open_group, url, node=node),
-        partial(open_beside, place, patience_s=PATIENCE_S),
+        partial(open_beside, place),
         partial(CountingShard, node=node, folder=Path(folder)),
         node=node,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from service.storage import partitions
 from service.storage.connecting import Connection
 from service.storage.database import open_beside, open_database
 from service.storage.errors import ConnectionLostError
@@ -39,6 +40,8 @@ def test_what_it_had_open_is_undone(server: Postgres, does: Callable[[Connection
     place = PostgresUrl(server.url(server.create_database()))
     open_database(place).close()
     still, other = open_beside(place), open_beside(place)
+    patience = partitions.hasten(still, silent_s=2)
+    assert patience is not None
     still.begin()
     does(still)
 
@@ -50,5 +53,23 @@ def test_what_it_had_open_is_undone(server: Postgres, does: Callable[[Connection
     assert other.execute("SELECT count(*) FROM event_ids").fetchone()[0] == 0
     with pytest.raises(ConnectionLostError):
         still.commit()
+    patience.close()
     still.close()
     other.close()
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for(server: Postgres) -> None:
+    place = PostgresUrl(server.url(server.create_database()))
+    open_database(place).close()
+    connection = open_beside(place)
+    patience = partitions.hasten(connection, patience_s=0.5)
+    assert patience is not None
+    connection.execute("SELECT pg_sleep(0.1)")  # one that comes is
+
+    began = time.monotonic()
+    with pytest.raises(ConnectionLostError):
+        connection.execute("SELECT pg_sleep(30)")
+
+    assert time.monotonic() - began < 15
+    patience.close()
+    connection.close()
