@@ -57,15 +57,17 @@ def main() -> int:
     broken = False
     for tier, (start, faults) in TIERS.items():
         wanted = [fault for fault in faults if not options.only or {tier, fault.name} & set(options.only)]
-        if not wanted:
-            continue
-        for fault in wanted:
+        while wanted:
             with start() as fleet:
-                rounds = _rounds(fleet, fault, runs, keep)
-            broken |= any(one.broken for one in rounds)
-            found[fault.name] = {"tier": tier, "title": fault.title, **summary(rounds)}
-            print(json.dumps(found[fault.name]), flush=True)
-            results.write(NAME, {"faults": found}, quick=options.quick, out=options.out)
+                while wanted:
+                    fault = wanted.pop(0)
+                    rounds = _rounds(fleet, fault, runs, keep)
+                    broken |= any(one.broken for one in rounds)
+                    found[fault.name] = {"tier": tier, "title": fault.title, **summary(rounds)}
+                    print(json.dumps(found[fault.name]), flush=True)
+                    results.write(NAME, {"faults": found}, quick=options.quick, out=options.out)
+                    if any(one.stumbled for one in rounds):
+                        break  # who knows what is there now: the next fault gets another fleet
     return 1 if broken else 0
 
 

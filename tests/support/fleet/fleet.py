@@ -183,6 +183,7 @@ def one_node() -> Iterator[Fleet]:
 
 
 ROLES = ("ingest", "ingest", "evaluate", "evaluate", "deliver", "deliver")
+LARGE_ROLES = ("ingest", "ingest", "evaluate,deliver", "evaluate,deliver")
 
 
 @contextlib.contextmanager
@@ -195,7 +196,7 @@ def several_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
 
 
 @contextlib.contextmanager
-def large_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
+def large_nodes(roles: Sequence[str] = LARGE_ROLES) -> Iterator[Fleet]:
     """Run nodes on one PostgreSQL and three brokers until the block ends; skips the test where there are none."""
     with start_postgres() as server, lay_wires() as wires, contextlib.ExitStack() as exits:
         database = Database(server, wires, exits)
