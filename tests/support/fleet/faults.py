@@ -207,5 +207,3 @@ SEVERAL_NODES = (
     Fault(name="cut-ingest", title="an ingest node is cut off from PostgreSQL for 12 s", strike=_cut_ingest),
     Fault(name="cut-deliver", title="a deliver node is cut off from PostgreSQL for 12 s", strike=_cut_deliver),
 )
-
-FAULTS = (*ONE_NODE, *SEVERAL_NODES)
