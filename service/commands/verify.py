@@ -46,7 +46,7 @@ def register(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
             "again": "the hash that came out now",
             "unreadable": "rows that the disk has changed",
             "same": "whether all was decided the same",
-            "partitions": "with --log, in place of all that: of each partition the same, and `lost`, the events that "
+            "partitions*": "with --log, in place of all that: of each partition the same, and `lost`, the events that "
             "are gone from the log, or cannot be read",
         },
         exits={0: "the same", 1: "another", 2: "cannot"},
