@@ -14,7 +14,7 @@ from service.nodes.shard import Logged, PoisonError, Shard
 from service.storage import envelope, event_log, partitions
 from service.storage.connecting import Connection
 from service.storage.database import open_beside, open_database, open_reader
-from service.storage.errors import UnreachableError
+from service.storage.errors import FencedError, UnreachableError
 from service.storage.partitions import PartitionRow, Tenure
 from service.storage.places import PostgresUrl
 from service.storage.topics import Given, Group, Taken
@@ -153,24 +153,21 @@ def test_the_next_owner_goes_on_where_the_one_before_ended(nodes: Nodes, log: Me
     assert counted.owners() == {0: "b"}
 
 
-def test_an_owner_that_was_replaced_without_a_word_writes_nothing(
-    nodes: Nodes, log: MemoryLog, counted: Counted
-) -> None:
-    stale, first = nodes.start("a")
-    first.give(0)
-    log.append(message("1"))
-    until(lambda: counted.events() == ["1"])
-    _, second = nodes.start("b")
-    second.give(0)
-    until(lambda: counted.owners() == {0: "b"})
+def test_an_owner_that_was_replaced_without_a_word_writes_nothing(nodes: Nodes) -> None:
+    connection, other = nodes.connect(), nodes.connect()
+    stale = partitions.claim(connection, 0, node="a", now=1.0)
+    with stale.transaction(partitions.Standing(next_offset=5)):
+        pass
+    newer = partitions.claim(other, 0, node="b", now=2.0)
 
-    first.take_away(0, lost=True)  # it hears of it after a message that it, too, is given
-    for n in range(2, 30):
-        log.append(message(f"{n}"))
+    with pytest.raises(FencedError), stale.transaction(partitions.Standing(next_offset=9)):
+        partitions.note_poison(stale, 7, why="", at=3.0)
 
-    until(lambda: len(counted.events()) >= 29)
-    assert counted.events() == [str(n) for n in range(1, 30)]
-    assert stale.tally.messages + nodes.running[1].tally.messages == 29
+    assert newer.standing.next_offset == stale.standing.next_offset == 5
+    assert rows(nodes)[0].next_offset == 5
+    assert rows(nodes)[0].poison == 0
+    connection.close()
+    other.close()
 
 
 def test_two_that_both_believe_they_own_a_partition_count_each_event_once(
