@@ -24,6 +24,7 @@ from ..watch.tally import WatchTally
 from .exposition import render
 from .inbox import InboxSample
 from .leases import LeaseSample
+from .partitions import PartitionSample
 from .sample import Sample, take, with_the_rest
 
 __all__ = ["Metrics"]
@@ -50,6 +51,8 @@ class Metrics:
         self.inbox: Callable[[], InboxSample] | None = None
         # And who delivers.
         self.leases: Callable[[], LeaseSample] | None = None
+        # And what this one owns of a log in partitions.
+        self.partitions: Callable[[], PartitionSample] | None = None
         self._took_s: float | None = None
         self.pushed = {"sent": 0, "failed": 0}
 
@@ -74,6 +77,7 @@ class Metrics:
             pushed=dict(self.pushed),
             inbox=inbox,
             leases=self.leases() if self.leases is not None else None,
+            partitions=self.partitions() if self.partitions is not None else None,
         )
 
     def took(self, seconds: float) -> None:

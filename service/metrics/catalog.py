@@ -13,6 +13,7 @@ from .engine_room import CORE
 from .inbox import INBOX
 from .leases import LEASES
 from .measured import MEASURED
+from .partitions import PARTITIONS
 from .standing import ALERTS, BUDGETS
 from .telling import DELIVERY, PEOPLE, WATCH
 
@@ -35,5 +36,5 @@ AT_A_DOOR = tuple(
 BY_WHO_SENDS = tuple(metric for metric in DELIVERY.metrics if metric.name != "claxon_outbox_pending")
 """Those that a node counts that delivers, whoever decides what is sent."""
 
-OF_NODES = (*INBOX.metrics, *LEASES.metrics)
+OF_NODES = (*INBOX.metrics, *LEASES.metrics, *PARTITIONS.metrics)
 """Those that there are beside the others where several nodes share a database."""

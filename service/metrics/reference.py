@@ -7,6 +7,7 @@ from .inbox import INBOX
 from .labels import BOUNDS, UNITS
 from .leases import LEASES
 from .metric import Chapter, Metric
+from .partitions import PARTITIONS
 
 _HEAD = """\
 # Metrics
@@ -37,7 +38,7 @@ many come, and 0.5 us below 20,000 a second (`python -m benchmarks scrape`, `ing
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, *map(_chapter, (*CHAPTERS, INBOX, LEASES)), _PROCESS, _labels(), _units()])
+    return "\n".join([_HEAD, *map(_chapter, (*CHAPTERS, INBOX, LEASES, PARTITIONS)), _PROCESS, _labels(), _units()])
 
 
 def _chapter(chapter: Chapter) -> str:

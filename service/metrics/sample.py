@@ -43,6 +43,7 @@ from .people import People
 if TYPE_CHECKING:
     from .inbox import InboxSample
     from .leases import LeaseSample
+    from .partitions import PartitionSample
 
 MAX_APPS = 1_000
 """(app, environment) with series of their own; the others share one."""
@@ -101,6 +102,7 @@ class Sample:
         pushed: Pushes by OTLP, by outcome.
         inbox: What waits there; None where there is no other node.
         leases: Who delivers; None where there is no other node.
+        partitions: What this node owns of a log in partitions; None where there is none.
     """
 
     at: float
@@ -142,6 +144,7 @@ class Sample:
     pushed: dict[str, int] = field(default_factory=dict)
     inbox: InboxSample | None = None
     leases: LeaseSample | None = None
+    partitions: PartitionSample | None = None
 
 
 def take(

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from .. import clock as clocks
 from ..metrics.exposition import Family
+from ..metrics.partitions import PartitionSample
 from ..roles import Role
 from ..settings import Settings
 from ..shards.in_force import InForce
@@ -25,6 +26,7 @@ from ..storage.errors import DatabaseError, StorageError
 from ..storage.kafka_url import KafkaUrl
 from ..storage.partitions import Tenure
 from ..storage.topics import Given, Group, Taken, open_group, open_past, prepare
+from .partition_metrics import families, take
 from .partition_owner import PartitionOwner
 
 if TYPE_CHECKING:
@@ -93,9 +95,12 @@ class EvaluatePart:
     def _make_shard(self, tenure: Tenure) -> EngineShard:
         return EngineShard(tenure, self._past, self._in_force, self.tally, steady=clocks.monotonic)
 
-    def families(self) -> Iterable[Family]:
-        """Return nothing: what is counted of partitions the elected node shows, for all of them."""
-        return ()
+    def families(self) -> Iterator[Family]:
+        """Return what is counted here."""
+        return families(self._sample())
+
+    def _sample(self) -> PartitionSample:
+        return take(self.owner, self.tally)
 
     def unready(self) -> str:
         """Return why no partition can be evaluated now; "" if it can."""
@@ -106,7 +111,8 @@ class EvaluatePart:
         return self.owner.why
 
     async def lead(self, service: Service) -> None:
-        """Do nothing: the service gathers what all report."""
+        """Have the service show what this node owns; it gathers what all report."""
+        service.metrics.partitions = self._sample
 
     async def stop(self) -> None:
         """Let all partitions go, for others go on with them at once."""

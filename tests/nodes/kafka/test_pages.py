@@ -71,6 +71,10 @@ class World:
         answer, body, _ = self.door.post(events)
         assert answer == 202, body
 
+    def counted(self, metric: str) -> float:
+        """Return what all nodes that evaluate count together, elected or not."""
+        return sum(node.metric(metric) for node in self.evaluating)
+
     @property
     def elected(self) -> Node:
         [found] = [node for node in self.evaluating if node.is_elected]
@@ -116,6 +120,9 @@ def test_an_event_at_an_ingest_node_pages_once_and_its_end_too(world: World, pag
     assert until(lambda: told_once(pager, "resolved"), WITHIN_S), world.elected.log
     assert paged(pager) == Counter({(app, status): 1 for app in APPS for status in ("firing", "resolved")})
     assert int(world.sql("SELECT count(*) FROM transitions")) == 0
+    assert world.counted("claxon_partitions_owned") == 6
+    assert world.counted("claxon_partition_events_total") == 2 * len(APPS)
+    assert world.counted("claxon_partition_waiting_messages") == 0
 
 
 def test_the_page_comes_once_when_an_evaluator_that_is_not_elected_is_killed(world: World, pager: Pager) -> None:
