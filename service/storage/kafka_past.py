@@ -68,16 +68,19 @@ class KafkaPast:
 
     def _yield(self, partition: int, first: int, last: int) -> Iterator[Delivered]:
         if self._at is None or self._at[0] != partition or self._at[1] > first:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(self._url.topic, partition), timeout=_ANSWER_S
-            )
+            low, high = self._ends_of(partition)
             first = max(first, low)
             if first > last or first >= high:
                 return
             self._consumer.assign([TopicPartition(self._url.topic, partition, first)])
             self._read.clear()
         self._at = (partition, first)
-        while (message := self._next(partition)) is not None:
+        while True:
+            if (message := self._next(partition)) is None:
+                # The end as it was when it was read: by now there may be more, and what is asked for may be in it.
+                if self._at[1] > last or self._at[1] >= self._ends_of(partition)[1]:
+                    return
+                continue
             offset = int(message.offset() or 0)
             if offset > last:
                 self._read.appendleft(message)
@@ -87,6 +90,11 @@ class KafkaPast:
                 yield _delivered(message)
             if offset == last:
                 return
+
+    def _ends_of(self, partition: int) -> tuple[int, int]:
+        where = TopicPartition(self._url.topic, partition)
+        low, high = self._consumer.get_watermark_offsets(where, timeout=_ANSWER_S)
+        return int(low), int(high)
 
     def _next(self, partition: int) -> Message | None:
         """Return the next message; None at the partition's end."""
