@@ -1,7 +1,7 @@
-"""Writes the tables of docs/scaling.md and docs/howto/nodes.md from benchmarks/results: python -m docs.scaling_figures
+"""Writes the tables of docs/scaling.md, partitions.md and howto/nodes.md from benchmarks/results: python -m docs.scaling_figures
 
-What one process takes is measured by benchmarks.batches, latency and growth, what nodes take by benchmarks.nodes, and
-the sizes are reckoned from the latter. tests/test_scaling.py holds both pages to the results.
+What one process takes is measured by benchmarks.batches, latency and growth, what nodes take by benchmarks.nodes and
+partitions, and the sizes are reckoned from the former. tests/test_scaling.py holds both pages to the results.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from docs.marked import renew, table
 
 CONCEPT = Path(__file__).parent / "scaling.md"
 HOWTO = Path(__file__).parent / "howto/nodes.md"
+PARTITIONS = Path(__file__).parent / "partitions.md"
 
 NODES = "nodes"
 BUSY = 0.6
@@ -36,6 +37,41 @@ def howto() -> dict[str, str]:
     """Return the parts of docs/howto/nodes.md that come from results."""
     measured = read(NODES) if (FOLDER / f"{NODES}.json").exists() else None
     return {"cost": cost(measured), "sizes": sizes(measured)}
+
+
+def partitions() -> dict[str, str]:
+    """Return the part of docs/partitions.md that comes from results."""
+    measured = read("partitions") if (FOLDER / "partitions.json").exists() else None
+    return {"growth": growth(measured)}
+
+
+def growth(measured: dict[str, Any] | None) -> str:
+    """Return what nodes that evaluate partitions take, by how many there are and what they are given."""
+    if measured is None:
+        return "Not measured yet: `python -m benchmarks.partitions`, and then `python -m docs.scaling_figures`."
+    first = measured["cells"][0]["evaluated_s"]
+    rows = [
+        (
+            str(cell["evaluators"]),
+            cell["given"],
+            _n(cell["acknowledged_s"]),
+            f"{_n(cell['evaluated_s'])} ({cell['evaluated_s'] / first:.2f})",
+            *(_seconds(cell["cpu_s_per_million"].get(role)) for role in (*_ROLES, "kafka")),
+            f"{cell['page_p50_ms']:.3g} ms, {cell['page_p99_ms']:.3g} ms",
+            f"{cell['rebalance_s']:.1f} s, {cell['snapshot_mb']:.2g} MB" if "rebalance_s" in cell else "-",
+        )
+        for cell in measured["cells"]
+    ]
+    roles = (*_ROLES, "kafka")
+    head = ("evaluate", "given", "acknowledged/s", "evaluated/s", *roles, "page after p50, p99", "all go on after")
+    said = (
+        f"Measured {measured['day']} on {_machine(measured)}, all of it and the sender on one machine, which three "
+        f"brokers alone fill; in batches of {measured['batch']}{'; a quick run' if measured['quick'] else ''}. From "
+        "`ingest` to `kafka`: CPU seconds for a million events, by role, which say what machines of their own would "
+        "take. The last column: from the end of a node that evaluates until all partitions go on, and the snapshots "
+        "of all of them."
+    )
+    return f"{said}\n\n{table(head, rows)}"
 
 
 def one_process() -> str:
@@ -131,11 +167,11 @@ def _seconds(value: float | None) -> str:
 
 def pages() -> Iterable[tuple[Path, dict[str, str]]]:
     """Return each page with its parts."""
-    return ((CONCEPT, concept()), (HOWTO, howto()))
+    return ((CONCEPT, concept()), (HOWTO, howto()), (PARTITIONS, partitions()))
 
 
 def main() -> None:
-    """Write both pages anew."""
+    """Write the pages anew."""
     for page, parts in pages():
         renew(page, parts)
 

@@ -1,4 +1,4 @@
-"""docs/scaling.md and docs/howto/nodes.md say what was measured, and name what is there."""
+"""docs/scaling.md, docs/partitions.md and docs/howto/nodes.md say what was measured, and name what is there."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MEASURED: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("page", [0, 1])
+@pytest.mark.parametrize("page", [0, 1, 2])
 def test_the_pages_are_what_was_measured(page: int) -> None:
     path, parts = list(scaling_figures.pages())[page]
 
@@ -50,8 +50,18 @@ def test_sizes_are_cores_at_a_busy_share_and_say_where_one_elected_node_ends() -
     assert "| one process, SQLite | 1,000 | 900 | 4 | - | - | - |" in scaling_figures.cost(MEASURED)
 
 
+def test_what_partitions_take_is_told_beside_one_node_that_evaluates() -> None:
+    cell = MEASURED["cells"][0] | {"evaluators": 1, "given": "20 apps", "cpu_s_per_million": {"kafka": 2.0}}
+    two = cell | {"evaluators": 2, "evaluated_s": 1800.0, "rebalance_s": 3.21, "snapshot_mb": 1.5}
+    table = scaling_figures.growth(MEASURED | {"cells": [cell, two]})
+
+    assert "| 1 | 20 apps | 1,000 | 900 (1.00) | - | - | - | 2 | 20 ms, 40 ms | - |" in table
+    assert "| 2 | 20 apps | 1,000 | 1,800 (2.00) | - | - | - | 2 | 20 ms, 40 ms | 3.2 s, 1.5 MB |" in table
+
+
 def test_what_is_not_measured_is_said_with_what_measures_it() -> None:
     assert "`python -m benchmarks.nodes`" in scaling_figures.cost(None)
+    assert "`python -m benchmarks.partitions`" in scaling_figures.growth(None)
 
 
 def test_files_that_the_page_names_are_there() -> None:
