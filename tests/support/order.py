@@ -19,6 +19,7 @@ LONGEST = (
     "tests/service/watch/test_blindness.py",
     "tests/acceptance/test_demo.py",
     "tests/alertmanager/test_timetables.py",
+    "tests/nodes/test_faults.py",
     "tests/acceptance/test_page_accessibility.py",
     "tests/engines/test_kafka.py",
     "tests/service/commands/test_top.py",
