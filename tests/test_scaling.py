@@ -79,8 +79,8 @@ def test_times_that_the_page_names_are_the_programs() -> None:
     assert upgrading.GRACE_S == 86_400
     assert "a day after the last older node was seen" in HOWTO
     assert f"waits {postgres_schema.PATIENCE_S} s for a table" in HOWTO
-    assert postgres_lock.SILENT_S <= 10
-    assert "is ended within ten seconds" in HOWTO
+    assert postgres_lock.SILENT_S == 5
+    assert "is ended within five seconds" in HOWTO
 
 
 def test_commands_of_the_page_are_options_of_the_program() -> None:
