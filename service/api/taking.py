@@ -16,7 +16,7 @@ from alerts.config import KeyConfig
 from ..decoding import Batch, decode
 from ..keys.only_app import keep_to_app
 from ..storage.corruption import is_corrupt
-from ..storage.errors import DatabaseError, is_full
+from ..storage.errors import DatabaseError, LostError, is_full
 from ..work import Ingest, NoneGood, Posted, Taken
 from .auth import wait
 from .problems import Problem
@@ -131,7 +131,7 @@ async def submit(
     try:
         return await asyncio.wrap_future(service.taker.ingest(work))
     except DatabaseError as fault:
-        raise _storage_problem(fault) from fault
+        raise storage_problem(fault) from fault
 
 
 def none_good(batch: Batch, status: int) -> Problem:
@@ -156,7 +156,8 @@ def _kept_within_limits(service: Doors, batch: Batch | Posted, key: KeyConfig, a
     return batch
 
 
-def _storage_problem(fault: DatabaseError) -> Problem:
+def storage_problem(fault: DatabaseError) -> Problem:
+    """Return the answer to a batch that could not be written, with when to send it again."""
     if is_corrupt(fault):
         said = f"database: {fault}: nothing is taken until Claxon has started again, on a new one: send again then"
         return Problem(503, said, headers={"Retry-After": "10"})
@@ -164,4 +165,6 @@ def _storage_problem(fault: DatabaseError) -> Problem:
         return Problem(
             507, "disk: full: free some space; nothing of this batch was kept", headers={"Retry-After": "30"}
         )
-    return Problem(503, f"log: cannot be written: {fault}: send again later", headers={"Retry-After": "5"})
+    # Another node is elected within seconds; whoever waits for longer keeps people from being paged.
+    after = "1" if isinstance(fault, LostError) else "5"
+    return Problem(503, f"log: cannot be written: {fault}: send again later", headers={"Retry-After": after})
