@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import html
 import re
 from collections.abc import MutableMapping
@@ -14,6 +15,7 @@ from structlog.testing import capture_logs
 
 from docs.api_examples import EXAMPLES, KEYS, Operation, Site, observe
 from service.storage.places import PostgresUrl
+from tests.support.nodes import Node
 from tests.support.pager import Pager
 from tests.support.postgres import Postgres
 
@@ -51,13 +53,19 @@ class World:
 @pytest.fixture(scope="module")
 def worlds(tmp_path_factory: pytest.TempPathFactory, postgres: Postgres) -> dict[str, World]:
     found = {}
-    places = {"sqlite": None, "postgres": PostgresUrl(postgres.url(postgres.create_database()))}
+    url = postgres.url(postgres.create_database())
+    places = {"sqlite": None, "postgres": PostgresUrl(url)}
     for engine, place in places.items():
-        with Pager() as pager, capture_logs() as logs:
-            site = Site(tmp_path_factory.mktemp(engine), pager, data=place)
-            with site.running:
-                found[engine] = World(site)
-            found[engine].logs = logs
+        folder = tmp_path_factory.mktemp(engine)
+        with Pager() as pager, capture_logs() as logs, contextlib.ExitStack() as stack:
+            site = Site(folder, pager, data=place)
+            stack.enter_context(site.running)
+            if place is not None:
+                # On a database that nodes share the service alone sends nothing.
+                config = (folder / "claxon.yml").read_text("utf-8")
+                stack.enter_context(Node(folder, url, config=config, arguments=["--role", "deliver"]))
+            found[engine] = World(site)
+        found[engine].logs = logs
     return found
 
 
