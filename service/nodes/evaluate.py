@@ -6,13 +6,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
 
+from alerts.config import KeyConfig
+
 from .. import clock as clocks
+from ..keys.book import Book
+from ..keys.in_force import Keys
 from ..metrics.exposition import Family
 from ..metrics.partitions import PartitionSample
 from ..roles import Role
@@ -34,6 +39,9 @@ if TYPE_CHECKING:
 
 AGAIN_S = 1.0
 
+KEYS_S = 5.0
+"""How often it is read who may see what is counted here."""
+
 _logger = structlog.get_logger(__name__)
 
 
@@ -47,8 +55,8 @@ class EvaluatePart:
 
     role = Role.EVALUATE
 
-    def __init__(self, settings: Settings, log: KafkaUrl) -> None:
-        """Take where the database and the log are."""
+    def __init__(self, settings: Settings, log: KafkaUrl, keys: tuple[KeyConfig, ...]) -> None:
+        """Take where the database and the log are, and the keys of the environment and the configuration."""
         node = settings.address
 
         def connect() -> Connection:
@@ -65,15 +73,36 @@ class EvaluatePart:
         self._node = node
         self._log = log
         self._why = "log: not joined yet"
-        self._joining: asyncio.Task[None] | None = None
+        self._keys = Keys(keys, exposed=not settings.loopback)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._reads_keys = False
         self.owner: PartitionOwner | None = None
 
     def install(self, app: FastAPI) -> None:
-        """Answer nothing more."""
+        """Say who may read what this node counts, if no other part of it does."""
+        if getattr(app.state, "keys", None) is None:
+            app.state.keys = self._keys
+            self._reads_keys = True
 
     async def start(self) -> None:
         """Begin to own partitions, as soon as the topic is there."""
-        self._joining = asyncio.create_task(self._join(), name="join the log")
+        self._tasks.append(asyncio.create_task(self._join(), name="join the log"))
+        if self._reads_keys:
+            self._tasks.append(asyncio.create_task(self._renew_keys(), name="read keys"))
+
+    async def _renew_keys(self) -> None:
+        while True:
+            # While the database is away those that are known count.
+            with contextlib.suppress(StorageError, DatabaseError):
+                await asyncio.to_thread(self._read_keys)
+            await asyncio.sleep(KEYS_S)
+
+    def _read_keys(self) -> None:
+        connection = self._connect()
+        try:
+            self._keys.adopt(Book(connection, clock=clocks.now).all())
+        finally:
+            connection.close()
 
     async def _join(self) -> None:
         while True:
@@ -116,9 +145,9 @@ class EvaluatePart:
 
     async def stop(self) -> None:
         """Let all partitions go, for others go on with them at once."""
-        if self._joining is not None:
-            self._joining.cancel()
-            await asyncio.gather(self._joining, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.owner is not None:
             await asyncio.to_thread(self.owner.stop)
         await asyncio.to_thread(self._past.close)

@@ -33,7 +33,7 @@ class World:
     def __init__(self, folder: Path, server: Postgres, log: KafkaUrl, *, config: str) -> None:
         self._server = server
         self._database = server.create_database()
-        environment = {"CLAXON_LOG": f"{log}"}
+        self._environment = environment = {"CLAXON_LOG": f"{log}"}
         self.evaluating = [self._node(folder, EVALUATE, config, environment) for _ in range(2)]
         self.door = self._node(folder, INGEST, config, environment)
         self._nodes = contextlib.ExitStack()
@@ -52,6 +52,10 @@ class World:
     def __exit__(self, *_: object) -> None:
         self._nodes.close()
         self._server.drop_database(self._database)
+
+    def one_more(self, folder: Path, environment: dict[str, str]) -> Node:
+        """Return another node, not started, that evaluates and does nothing else."""
+        return self._node(folder, ["--role", "evaluate"], "", self._environment | environment)
 
     def sql(self, query: str) -> str:
         return self._server.sql(query, self._database)
@@ -123,6 +127,19 @@ def test_an_event_at_an_ingest_node_pages_once_and_its_end_too(world: World, pag
     assert world.counted("claxon_partitions_owned") == 6
     assert world.counted("claxon_partition_events_total") == 2 * len(APPS)
     assert world.counted("claxon_partition_waiting_messages") == 0
+
+
+def test_a_node_that_only_evaluates_says_what_it_owns_to_who_may_know(world: World, tmp_path: Path) -> None:
+    key = "r" * 24
+    with world.one_more(tmp_path, {"CLAXON_READ_KEY": key}) as node:
+
+        def owned() -> int:
+            said = node.request("GET", "/metrics", None, {"Authorization": f"Bearer {key}"})[1]
+            lines = [line for line in str(said).splitlines() if line.startswith("claxon_partitions_owned ")]
+            return int(float(lines[0].split()[1])) if lines else 0
+
+        assert until(lambda: owned() == 2, WITHIN_S), node.log
+        assert node.request("GET", "/metrics")[0] == 401
 
 
 def test_the_page_comes_once_when_an_evaluator_that_is_not_elected_is_killed(world: World, pager: Pager) -> None:
