@@ -7,6 +7,7 @@ partitions, and the sizes are reckoned from the former. tests/test_scaling.py ho
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,9 @@ BUSY = 0.6
 
 RATES = (10_000, 50_000, 200_000)
 """Events a second, for which sizes are reckoned."""
+
+LARGE_RATES = (200_000, 1_000_000)
+"""Those for which the sizes of a log on Kafka are."""
 
 _ROLES = ("ingest", "evaluate", "postgres")
 _SECONDS_A_DAY = 86_400
@@ -42,7 +46,7 @@ def howto() -> dict[str, str]:
 def partitions() -> dict[str, str]:
     """Return the part of docs/partitions.md that comes from results."""
     measured = read("partitions") if (FOLDER / "partitions.json").exists() else None
-    return {"growth": growth(measured)}
+    return {"growth": growth(measured), "large-sizes": large_sizes(measured)}
 
 
 def growth(measured: dict[str, Any] | None) -> str:
@@ -57,7 +61,7 @@ def growth(measured: dict[str, Any] | None) -> str:
             _n(cell["acknowledged_s"]),
             f"{_n(cell['evaluated_s'])} ({cell['evaluated_s'] / first:.2f})",
             *(_seconds(cell["cpu_s_per_million"].get(role)) for role in (*_ROLES, "kafka")),
-            f"{cell['page_p50_ms']:.3g} ms, {cell['page_p99_ms']:.3g} ms",
+            f"{_n(cell['page_p50_ms'])} ms, {_n(cell['page_p99_ms'])} ms",
             f"{cell['rebalance_s']:.1f} s, {cell['snapshot_mb']:.2g} MB" if "rebalance_s" in cell else "-",
         )
         for cell in measured["cells"]
@@ -72,6 +76,28 @@ def growth(measured: dict[str, Any] | None) -> str:
         "of all of them."
     )
     return f"{said}\n\n{table(head, rows)}"
+
+
+def large_sizes(measured: dict[str, Any] | None) -> str:
+    """Return how many cores each role needs where the log is on Kafka, by rate and by how much of a batch is one app's."""
+    if measured is None:
+        return "Reckoned from the same."
+    roles = (*_ROLES, "kafka")
+    kept = read("growth_events")["rows"][-1]["bytes_an_event"]
+    cells = {cell["given"]: cell["cpu_s_per_million"] for cell in measured["cells"] if cell["evaluators"] == 2}
+    rows = [
+        (
+            _n(rate),
+            given,
+            *(f"{rate / 1e6 * cells[name][role] / BUSY:.1f}" for role in roles),
+            f"{ceil(rate / 1e6 * cells[name]['evaluate'] / BUSY)}",
+            f"{3 * rate * kept * _SECONDS_A_DAY / 1e12:,.1f} TB",
+        )
+        for rate in LARGE_RATES
+        for name, given in (("one app", "500 events of one app"), ("20 apps", "500 events of 20 apps"))
+    ]
+    head = ("events/s", "a batch is", *(f"cores of {role}" for role in roles), "nodes that evaluate", "Kafka's disks a day")
+    return table(head, rows)
 
 
 def one_process() -> str:
