@@ -9,7 +9,7 @@ ARGS    ?=
 JOBS    ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve demo test check coverage mutation fuzz bench dashboards docs docs-serve lock clean
+.PHONY: help install serve demo test faults check coverage mutation fuzz bench dashboards docs docs-serve lock clean
 
 help:  ## Show the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ demo: install  ## Two minutes: a fake Claude API, faults, pages, resolves
 
 test: install  ## Run all tests, JOBS files at once (test peers: see tests/README.md)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+
+faults: install  ## Strike nodes, brokers and the ways between them, as make test does not; 8 min
+	CI=true $(BIN)/python -m pytest -m faults $(ARGS)
 
 check: install  ## Lint, types, import contracts
 	$(BIN)/ruff check .

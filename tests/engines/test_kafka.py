@@ -17,7 +17,7 @@ from tests.support.kafka import NODES, Kafka, start_kafka
 from tests.support.netfault import Mode, Wire, lay_wires
 from tests.support.process_tree import is_paused, lives
 
-pytestmark = pytest.mark.peer("kafka")
+pytestmark = [pytest.mark.faults, pytest.mark.peer("kafka")]
 SOON_S = 2
 LONG_S = 60
 

@@ -13,7 +13,7 @@ from tests.support.namespaces import Door, Network, network_of_its_own
 from tests.support.peers import PeerError, require
 from tests.support.postgres import Postgres, start_postgres
 
-pytestmark = [pytest.mark.peer("namespaces"), pytest.mark.peer("postgres")]
+pytestmark = [pytest.mark.faults, pytest.mark.peer("namespaces"), pytest.mark.peer("postgres")]
 SOON_S = 1
 LONG_S = 30
 

@@ -186,6 +186,7 @@ def test_the_page_of_a_node_that_is_killed_in_mid_send_goes_out_again_with_its_k
     holding.go_on.set()
 
 
+@pytest.mark.faults
 def test_a_node_that_stood_still_notes_nothing_of_what_another_one_has_sent_by_then(
     tmp_path: Path, postgres: Postgres, stack: ExitStack
 ) -> None:
@@ -227,6 +228,7 @@ def test_what_a_receiver_refuses_goes_to_who_stands_in_once_whichever_node_sends
     assert sorted(apps_of(world.backup)) == sorted(2 * apps)
 
 
+@pytest.mark.faults
 def test_a_node_that_is_cut_off_from_the_database_sends_nothing_new_and_comes_back(
     tmp_path: Path, postgres: Postgres, stack: ExitStack
 ) -> None:
@@ -353,6 +355,7 @@ def test_where_no_node_delivers_people_are_told_past_the_outbox(
     assert until(lambda: world.pager.received[-1].json["status"] == "resolved", 90)
 
 
+@pytest.mark.faults
 def test_a_server_that_restarts_is_found_again_by_a_node_that_delivers(tmp_path: Path, stack: ExitStack) -> None:
     server = stack.enter_context(start_postgres())
     world = World(tmp_path, server, stack)

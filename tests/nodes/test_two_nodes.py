@@ -132,6 +132,7 @@ def test_a_node_takes_over_with_the_configuration_as_it_is_by_then(
         assert pager.received[1].path == "/reloaded"
 
 
+@pytest.mark.faults
 def test_a_node_that_stood_still_ends_and_sends_nothing_of_what_another_one_sends(
     tmp_path: Path, postgres: Postgres, pager: Pager, config: str
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_node_that_stood_still_ends_and_sends_nothing_of_what_another_one_send
         assert second.is_elected
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("elected", [True, False], ids=["the elected node", "one that stands by"])
 def test_a_node_that_is_told_to_end_does_so_though_its_server_says_nothing(
     tmp_path: Path, server: Postgres, config: str, elected: bool
@@ -173,6 +175,7 @@ def test_a_node_that_is_told_to_end_does_so_though_its_server_says_nothing(
             server.cont()
 
 
+@pytest.mark.faults
 def test_a_server_that_says_nothing_ends_the_elected_node_though_nobody_writes(
     tmp_path: Path, server: Postgres, config: str
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_server_that_says_nothing_ends_the_elected_node_though_nobody_writes(
         assert "silent" in node.log
 
 
+@pytest.mark.faults
 def test_a_node_that_loses_its_server_while_it_begins_ends(tmp_path: Path, server: Postgres, config: str) -> None:
     database = server.url(server.create_database())
     open_database(PostgresUrl(database)).close()

@@ -17,7 +17,6 @@ LONG_S = 20.0
 
 LONGEST = (
     "tests/nodes/test_delivering.py",
-    "tests/nodes/kafka/test_faults.py",
     "tests/nodes/test_ingest_nodes.py",
     "tests/nodes/test_two_nodes.py",
     "tests/service/watch/test_blindness.py",
@@ -27,7 +26,6 @@ LONGEST = (
     "tests/service/shards/test_gathering.py",
     "tests/acceptance/test_page_accessibility.py",
     "tests/nodes/kafka/test_pages.py",
-    "tests/engines/test_kafka.py",
     "tests/service/commands/test_top.py",
     "tests/nodes/test_starting.py",
     "tests/client/later/test_stores.py",
@@ -44,7 +42,6 @@ LONGEST = (
     "tests/service/durability/test_full_disk.py",
     "tests/service/commands/test_json.py",
     "tests/docs/test_site.py",
-    "tests/engines/test_namespaces.py",
     "tests/engines/test_postgres.py",
     "tests/client/test_shipping_exit.py",
     "tests/client/test_environments.py",

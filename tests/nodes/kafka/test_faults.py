@@ -18,6 +18,7 @@ from tests.support.owning import Owners, Sender, everything_once
 from tests.support.postgres import Postgres
 
 pytestmark = [
+    pytest.mark.faults,
     pytest.mark.peer("kafka"),
     pytest.mark.peer("postgres"),
     pytest.mark.parametrize("run", range(int(os.environ.get("CLAXON_FAULT_RUNS", "1")))),
