@@ -11,6 +11,7 @@ import pytest
 from claxon import Event, counting, guard, loops
 from claxon.budgets import renew_process_budget
 from claxon.client import shutdown, uninstrument
+from claxon.settings import Settings
 from claxon.state import STATE
 from claxon.testing import capture_events
 
@@ -45,6 +46,7 @@ def _clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     shutdown(0.0)
     uninstrument()
     STATE.shipper = None
+    STATE.settings = Settings()
 
 
 @pytest.fixture
