@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import Any
 
@@ -53,10 +54,14 @@ class ElectionLock:
         return f"the election's session was silent for {silent_s:.0f} s" if silent_s > PATIENCE_S else ""
 
     def close(self) -> None:
-        """Let others have it."""
+        """Let others have it: once this returns another can be elected, if the server answered."""
         self._closing.set()
         if self._thread.is_alive():
             self._thread.join(timeout=PATIENCE_S)
+        if self.taken and not self._fault and not self._thread.is_alive():
+            # The server notices a closed session in its own time; whoever asks before would be refused.
+            with contextlib.suppress(psycopg.Error):
+                self._raw.execute("SELECT pg_advisory_unlock(%s)", (KEY,))
         self._raw.close()
 
     def _run(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
+import psycopg
 import pytest
 
 from service import known
@@ -14,6 +16,7 @@ from service.storage.database import LazyTransaction, ReadTransaction, Transacti
 from service.storage.errors import ConnectionLostError, DatabaseError, FencedError, InUseError
 from service.storage.event_log import LoggedBatch
 from service.storage.places import Place, PostgresUrl
+from service.storage.postgres_lock import ElectionLock
 from tests.support.postgres import Postgres, start_postgres
 
 
@@ -119,6 +122,29 @@ def test_a_second_one_is_kept_out_until_the_first_is_closed(writer: Connection, 
         open_database(place)
     writer.close()
     open_database(place).close()
+
+
+class Lingering(psycopg.Connection[Any]):
+    """A session whose end the server has not noticed yet."""
+
+    def close(self) -> None:
+        """Leave it as it is."""
+
+
+@pytest.mark.peer("postgres")
+def test_another_is_elected_at_once_whenever_the_server_notices_that_the_session_ended(server: Postgres) -> None:
+    url = server.url(server.create_database())
+    left = Lingering.connect(url, autocommit=True)
+    with psycopg.connect(url, autocommit=True) as raw:
+        lock = ElectionLock(left)
+        assert not ElectionLock(raw).taken
+        lock.close()
+
+        other = ElectionLock(raw)
+
+        assert other.taken
+        other.close()
+    psycopg.Connection.close(left)
 
 
 def test_a_reader_cannot_write(writer: Connection, place: Place) -> None:
