@@ -9,7 +9,6 @@ lost nor counted twice.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -18,12 +17,11 @@ from typing import Protocol
 import structlog
 
 from .. import clock as clocks
-from ..storage import partitions
 from ..storage.connecting import Connection
 from ..storage.errors import DatabaseError, LostError, StorageError
-from ..storage.patience import Patience
 from ..storage.topics import Delivered, Given, Group, Polled, Taken
 from .holding import Holding, Means, PartitionTally
+from .reaching import Reached, Reaching
 from .shard import MakeShard
 
 GROUP = 256
@@ -94,7 +92,7 @@ class PartitionOwner:
 
         Args:
             open_group: Joins those who read.
-            connect: Opens the database, or raises StorageError; for this thread alone.
+            connect: Opens the database, or raises StorageError; called in a thread of its own.
             make_shard: What evaluates a partition.
             node: Where this one is found.
             clock: Unix seconds.
@@ -109,8 +107,8 @@ class PartitionOwner:
         self._means = Means(node=node, group=self._group, make_shard=make_shard, clock=clock, steady=steady)
         self.tally: PartitionTally = self._means.tally
         self._holdings: dict[int, Holding] = {}
-        self._connection: Connection | None = None
-        self._patience: Patience | None = None
+        self._reached: Reached | None = None
+        self._reaching: Reaching | None = None
         self._connect_at = self._tick_at = self._tell_at = 0.0
         self._heard_at = steady()
         self._away = False
@@ -158,16 +156,16 @@ class PartitionOwner:
         now = self._steady()
         if now >= self._tick_at:
             self._tick_at = now + TICK_S
-            if self._connection is not None:
+            if self._reached is not None:
                 # That it is gone shall not be found out by the first message that needs it.
-                self._connection.execute("SELECT 1").fetchone()
+                self._reached.connection.execute("SELECT 1").fetchone()
             for holding in list(self._holdings.values()):
                 holding.tick()
             self.views = tuple(self._view(holding) for _, holding in sorted(self._holdings.items()))
         if now >= self._tell_at:
             self._tell_at = now + _TELL_S
             self._group.tell((view.partition, view.next_offset) for view in self.views if view.generation)
-        if self._connection is not None:
+        if self._reached is not None:
             self._heard_at = self._steady()
 
     def _sort(self, polled: Polled) -> None:
@@ -188,36 +186,35 @@ class PartitionOwner:
 
     def _connected(self) -> Connection | None:
         """Return the database; None while there is none, and after a while leave."""
-        if self._connection is not None:
-            return self._connection
+        if self._reached is not None:
+            return self._reached.connection
         now = self._steady()
         if not self._away and now - self._heard_at > LEAVE_S:
             _log.warning("partitions.left", error=self.why)
             self._away = True
             self._group.leave()
-        if now >= self._connect_at:
-            try:
-                self._connection = self._open()
-            except (StorageError, DatabaseError) as fault:
-                self._connect_at = self._steady() + _CONNECT_AGAIN_S
-                if str(fault) != self.why:
-                    _log.warning("partitions.no_database", error=str(fault))
-                self.why = str(fault)
-        if self._connection is not None:
-            self.why = ""
-            if self._away:
-                self._away = False
-                self._group.join()
-        return self._connection
-
-    def _open(self) -> Connection:
-        connection = self._connect()
+        if self._reaching is None:
+            if now < self._connect_at:
+                return None
+            self._reaching = Reaching(self._connect)
         try:
-            self._patience = partitions.hasten(connection)
-        except BaseException:
-            connection.close()
+            self._reached = self._reaching.take()
+        except (StorageError, DatabaseError) as fault:
+            self._reaching = None
+            self._connect_at = self._steady() + _CONNECT_AGAIN_S
+            if str(fault) != self.why:
+                _log.warning("partitions.no_database", error=str(fault))
+            self.why = str(fault)
+        except Exception:
+            self._reaching = None
             raise
-        return connection
+        if self._reached is None:
+            return None
+        self._reaching, self.why = None, ""
+        if self._away:
+            self._away = False
+            self._group.join()
+        return self._reached.connection
 
     def _lose(self, fault: LostError | None) -> None:
         """Forget all that was on the connection: what was being committed is, or is not."""
@@ -229,13 +226,12 @@ class PartitionOwner:
         self._close()
 
     def _close(self) -> None:
-        patience, self._patience = self._patience, None
-        connection, self._connection = self._connection, None
-        if patience is not None:
-            patience.close()
-        if connection is not None:
-            with contextlib.suppress(DatabaseError):
-                connection.close()
+        reached, self._reached = self._reached, None
+        if reached is not None:
+            reached.close()
+        reaching, self._reaching = self._reaching, None
+        if reaching is not None:
+            reaching.give_up()
 
     # ── called back by the group, in this thread ──────────────────────────────
 
@@ -246,7 +242,7 @@ class PartitionOwner:
     def _taken(self, taken: Collection[int], others_may_have_them: bool) -> None:
         for partition in taken:
             holding = self._holdings.pop(partition, None)
-            if holding is not None and not others_may_have_them and self._connection is not None:
+            if holding is not None and not others_may_have_them and self._reached is not None:
                 holding.let_go()
 
     def _view(self, holding: Holding) -> PartitionView:

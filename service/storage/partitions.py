@@ -21,10 +21,10 @@ from .patience import Asked, Patience
 WAIT_MS = 200
 """How long who claims a partition waits for a transaction of the owner before; it tries again."""
 
-SILENT_S = 4
+SILENT_S = 3
 """After so long without a word the server ends an owner's session, and undoes what it had open: others wait for it."""
 
-PATIENCE_S = 5.0
+PATIENCE_S = 3.0
 """How long an owner waits for an answer: while it does, it has partitions and evaluates none."""
 
 _SOON = """

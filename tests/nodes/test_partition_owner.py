@@ -385,6 +385,56 @@ def test_a_database_that_is_away_for_long_has_others_take_over(nodes: Nodes, log
     assert owner.why == ""
 
 
+def test_a_node_whose_database_answers_nothing_lets_others_have_its_partitions(
+    nodes: Nodes, log: MemoryLog, counted: Counted
+) -> None:
+    """While it connects, too, it hears that they are taken: nobody else would get them before."""
+    answers, opened = threading.Event(), []
+
+    def connect() -> Connection:
+        if opened:
+            answers.wait(30)
+        opened.append(nodes.connect())
+        return opened[-1]
+
+    owner, group = nodes.start(connect=connect)
+    group.give(0)
+    log.append(message("1"))
+    until(lambda: counted.events() == ["1"] and owner.views != ())
+    counted.sql(TERMINATED)
+
+    until(lambda: group.left and owner.views == ())
+
+    answers.set()
+    until(lambda: not group.left)
+    group.give(0)
+    log.append(message("2"))
+    until(lambda: counted.events() == ["1", "2"])
+
+
+def test_a_database_that_answers_after_the_end_is_let_go(nodes: Nodes, counted: Counted) -> None:
+    answers, asked = threading.Event(), threading.Event()
+
+    def connect() -> Connection:
+        asked.set()
+        answers.wait(30)
+        return nodes.connect()
+
+    owner, _ = nodes.start(connect=connect)
+    assert asked.wait(30)
+    owner.stop()
+    answers.set()
+    reaching = [thread for thread in threading.enumerate() if thread.name == "claxon-reaching"]
+    for thread in reaching:
+        thread.join(30)
+
+    until(lambda: counted.sql(f"SELECT count(*) {OURS}") == [["0"]])
+
+
+OURS = "FROM pg_stat_activity WHERE application_name = 'claxon node' AND datname = current_database()"
+TERMINATED = f"SELECT pg_terminate_backend(pid) {OURS}"
+
+
 def test_a_connection_that_ends_loses_nothing(nodes: Nodes, log: MemoryLog, counted: Counted) -> None:
     owner, group = nodes.start()
     group.give(0, 1)
@@ -394,10 +444,7 @@ def test_a_connection_that_ends_loses_nothing(nodes: Nodes, log: MemoryLog, coun
             sent.append(f"{n}-{k:02}")
             log.append(message(sent[-1]), partition=k % 2)
         until(lambda: set(counted.events()) == set(sent))
-        counted.sql(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-            "WHERE application_name = 'claxon node' AND datname = current_database()"
-        )
+        counted.sql(TERMINATED)
     until(lambda: set(counted.events()) == set(sent))
     assert len(counted.events()) == 200
     assert owner.alive
