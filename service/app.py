@@ -229,6 +229,7 @@ class Service:
             intake=self.intake,
             clock=self.clock,
         )
+        self.metrics.elections = self.core.connection.generation
         self.metrics.inbox = lambda: follower.tally.sample(self.clock())
         return follower
 

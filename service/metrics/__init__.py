@@ -21,6 +21,7 @@ from ..keys.in_force import Keys
 from ..reloading import Configuration, Reloads
 from ..scheduler import Scheduler
 from ..watch.tally import WatchTally
+from .election import ElectionSample
 from .exposition import render
 from .inbox import InboxSample
 from .leases import LeaseSample
@@ -47,7 +48,9 @@ class Metrics:
         self._configuration = configuration
         self._watch = watch or WatchTally()
         self._keys = keys or Keys()
-        # Where several nodes share the database: what waits in the inbox.
+        # Where several nodes share the database: the how manieth election made this one the elected one.
+        self.elections: int | None = None
+        # What waits in the inbox.
         self.inbox: Callable[[], InboxSample] | None = None
         # And who delivers.
         self.leases: Callable[[], LeaseSample] | None = None
@@ -75,6 +78,7 @@ class Metrics:
             with_the_rest(sample),
             scrape_s=self._took_s,
             pushed=dict(self.pushed),
+            election=_elected(self.elections),
             inbox=inbox,
             leases=self.leases() if self.leases is not None else None,
             partitions=self.partitions() if self.partitions is not None else None,
@@ -83,3 +87,7 @@ class Metrics:
     def took(self, seconds: float) -> None:
         """Take how long a scrape took from its request to its answer; the next one tells."""
         self._took_s = seconds
+
+
+def _elected(elections: int | None) -> ElectionSample | None:
+    return None if elections is None else ElectionSample(elected=True, elections=elections)

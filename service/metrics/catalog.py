@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .calls import CALLS
 from .door import INGEST, KEYS
+from .election import ELECTION
 from .engine_room import CORE
 from .inbox import INBOX
 from .leases import LEASES
@@ -36,5 +37,11 @@ AT_A_DOOR = tuple(
 BY_WHO_SENDS = tuple(metric for metric in DELIVERY.metrics if metric.name != "claxon_outbox_pending")
 """Those that a node counts that delivers, whoever decides what is sent."""
 
-OF_NODES = (*INBOX.metrics, *LEASES.metrics, *PARTITIONS.metrics)
+OF_EVERY_NODE = (
+    *ELECTION.metrics,
+    *(metric for metric in CORE.metrics if metric.name == "claxon_build_info"),
+)
+"""Those that a node has whatever its roles are."""
+
+OF_NODES = (*ELECTION.metrics, *INBOX.metrics, *LEASES.metrics, *PARTITIONS.metrics)
 """Those that there are beside the others where several nodes share a database."""

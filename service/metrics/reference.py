@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .catalog import CHAPTERS, METRICS
+from .election import ELECTION
 from .inbox import INBOX
 from .labels import BOUNDS, UNITS
 from .leases import LEASES
@@ -38,7 +39,8 @@ many come, and 0.5 us below 20,000 a second (`python -m benchmarks scrape`, `ing
 
 def reference() -> str:
     """Return the whole page."""
-    return "\n".join([_HEAD, *map(_chapter, (*CHAPTERS, INBOX, LEASES, PARTITIONS)), _PROCESS, _labels(), _units()])
+    chapters = map(_chapter, (*CHAPTERS, ELECTION, INBOX, LEASES, PARTITIONS))
+    return "\n".join([_HEAD, *chapters, _PROCESS, _labels(), _units()])
 
 
 def _chapter(chapter: Chapter) -> str:

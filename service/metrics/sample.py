@@ -41,6 +41,7 @@ from .costs import Costs, add_costs
 from .people import People
 
 if TYPE_CHECKING:
+    from .election import ElectionSample
     from .inbox import InboxSample
     from .leases import LeaseSample
     from .partitions import PartitionSample
@@ -100,6 +101,7 @@ class Sample:
         oldest_at: When the oldest row of the log was taken; None while it is empty.
         scrape_s: How long the last scrape took; None before the first.
         pushed: Pushes by OTLP, by outcome.
+        election: Who is elected; None where there is no other node.
         inbox: What waits there; None where there is no other node.
         leases: Who delivers; None where there is no other node.
         partitions: What this node owns of a log in partitions; None where there is none.
@@ -142,6 +144,7 @@ class Sample:
     oldest_at: float | None
     scrape_s: float | None = None
     pushed: dict[str, int] = field(default_factory=dict)
+    election: ElectionSample | None = None
     inbox: InboxSample | None = None
     leases: LeaseSample | None = None
     partitions: PartitionSample | None = None

@@ -12,18 +12,13 @@ from typing import TYPE_CHECKING
 import structlog
 from fastapi import FastAPI
 
-from alerts.config import KeyConfig
-
 from ..config_file import ConfigFileError, Loaded, load_config
 from ..delivery import Deliverer
 from ..difference import receivers_to_use
-from ..keys.book import Book
-from ..keys.in_force import Keys
 from ..metrics.exposition import Family
 from ..metrics.leases import LeaseSample
 from ..roles import Role
 from ..settings import Settings
-from ..storage.connecting import Connection
 from ..storage.database import open_beside
 from ..web import reload_on_hangup
 from .deliver_metrics import families
@@ -51,18 +46,16 @@ class DeliverPart:
 
     role = Role.DELIVER
 
-    def __init__(self, settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...]) -> None:
+    def __init__(self, settings: Settings, loaded: Loaded) -> None:
         """Take the settings over.
 
         Args:
             settings: Of this run.
             loaded: The configuration, with the receivers.
-            keys: Those of the environment and the configuration; they let somebody read what is counted.
         """
         self._settings = settings
         self._loaded = loaded
         self._one_at_a_time = asyncio.Lock()
-        self._keys = Keys(keys, exposed=not settings.loopback)
         self._drain_s = DRAIN_S
         self._stop_listening: Callable[[], None] = lambda: None
         self.office = DeliveryOffice(
@@ -75,13 +68,7 @@ class DeliverPart:
         )
 
     def install(self, app: FastAPI) -> None:
-        """Say who may read what this node counts, if no other part of it does."""
-        if getattr(app.state, "keys", None) is None:
-            app.state.keys = self._keys
-            self.office.on_renewed = self._look_at_keys
-
-    def _look_at_keys(self, connection: Connection) -> None:
-        self._keys.adopt(Book(connection, clock=self.office.clock).all())
+        """Add nothing."""
 
     def families(self) -> Iterator[Family]:
         """Return what is counted here."""

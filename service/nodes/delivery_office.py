@@ -49,7 +49,6 @@ class DeliveryOffice:
         leases: What this node has.
         on_outbox: Called with the integrations for which something is due; None: perhaps for any.
         targets: Says for which integrations is looked.
-        on_renewed: Called in the thread every few seconds, while the database is there.
         why: Why nothing can be sent now; "" while the database is there.
     """
 
@@ -74,7 +73,6 @@ class DeliveryOffice:
         self.leases = SharedLeases(uuid.uuid4().hex)
         self.on_outbox: Callable[[Collection[str] | None], None] = lambda _: None
         self.targets = targets
-        self.on_renewed: Callable[[Connection], None] = lambda _: None
         self.why = "database: not reached yet"
         self._connect = connect
         self._node = node
@@ -209,7 +207,6 @@ class DeliveryOffice:
         at = deliverers.sign_in(connection, self.leases.name, self._node, self.targets())
         self._ahead = at - (asked_at + self._steady()) / 2
         self.leases.nodes = max(1, len(deliverers.delivering(connection) or ()))
-        self.on_renewed(connection)
 
     def _sign_out(self) -> None:
         if self._connection is not None:

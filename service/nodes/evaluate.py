@@ -6,18 +6,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import structlog
 from fastapi import FastAPI
 
-from alerts.config import KeyConfig
-
 from .. import clock as clocks
-from ..keys.book import Book
-from ..keys.in_force import Keys
 from ..metrics.exposition import Family
 from ..metrics.partitions import PartitionSample
 from ..roles import Role
@@ -39,9 +34,6 @@ if TYPE_CHECKING:
 
 AGAIN_S = 1.0
 
-KEYS_S = 5.0
-"""How often it is read who may see what is counted here."""
-
 _logger = structlog.get_logger(__name__)
 
 
@@ -55,8 +47,8 @@ class EvaluatePart:
 
     role = Role.EVALUATE
 
-    def __init__(self, settings: Settings, log: KafkaUrl, keys: tuple[KeyConfig, ...]) -> None:
-        """Take where the database and the log are, and the keys of the environment and the configuration."""
+    def __init__(self, settings: Settings, log: KafkaUrl) -> None:
+        """Take where the database and the log are."""
         node = settings.address
 
         def connect() -> Connection:
@@ -73,36 +65,15 @@ class EvaluatePart:
         self._node = node
         self._log = log
         self._why = "log: not joined yet"
-        self._keys = Keys(keys, exposed=not settings.loopback)
         self._tasks: list[asyncio.Task[None]] = []
-        self._reads_keys = False
         self.owner: PartitionOwner | None = None
 
     def install(self, app: FastAPI) -> None:
-        """Say who may read what this node counts, if no other part of it does."""
-        if getattr(app.state, "keys", None) is None:
-            app.state.keys = self._keys
-            self._reads_keys = True
+        """Add nothing."""
 
     async def start(self) -> None:
         """Begin to own partitions, as soon as the topic is there."""
         self._tasks.append(asyncio.create_task(self._join(), name="join the log"))
-        if self._reads_keys:
-            self._tasks.append(asyncio.create_task(self._renew_keys(), name="read keys"))
-
-    async def _renew_keys(self) -> None:
-        while True:
-            # While the database is away those that are known count.
-            with contextlib.suppress(StorageError, DatabaseError):
-                await asyncio.to_thread(self._read_keys)
-            await asyncio.sleep(KEYS_S)
-
-    def _read_keys(self) -> None:
-        connection = self._connect()
-        try:
-            self._keys.adopt(Book(connection, clock=clocks.now).all())
-        finally:
-            connection.close()
 
     async def _join(self) -> None:
         while True:

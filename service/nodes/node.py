@@ -18,6 +18,7 @@ from alerts.config import KeyConfig
 from ..app import Service
 from ..config_file import ConfigFileError, Loaded, load_config
 from ..intake import Intake
+from ..keys.in_force import Keys
 from ..leaving import LOOK_S, LOST
 from ..roles import Role
 from ..settings import Settings, SettingsError, check_retention
@@ -84,11 +85,13 @@ class Node:
         self._check_exposure = check_exposure
         self._standing = Standing(settings.roles, parts_of(settings, loaded, keys, self.intake))
         self._connection: Connection | None = None
-        self._presence = Presence(settings)
+        readers = Keys((*keys, *loaded.config.keys), exposed=not settings.loopback)
+        self._presence = presence = Presence(settings, readers)
         self._prepared = False
         self._ending = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
-        self.switch = Switch(create_standby(self._standing), start=self._start, stop=self._stop)
+        standby = create_standby(self._standing, readers, knows_keys=lambda: presence.knows_keys)
+        self.switch = Switch(standby, start=self._start, stop=self._stop)
 
     def stand(self) -> None:
         """Stand for election once, before anything listens.

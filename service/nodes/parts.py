@@ -31,7 +31,7 @@ def parts_of(settings: Settings, loaded: Loaded, keys: tuple[KeyConfig, ...], in
     if Role.INGEST in settings.roles:
         parts.append(IngestPart(settings, keys, intake))
     if Role.EVALUATE in settings.roles and settings.log is not None:
-        parts.append(EvaluatePart(settings, settings.log, keys))
+        parts.append(EvaluatePart(settings, settings.log))
     if Role.DELIVER in settings.roles:
-        parts.append(DeliverPart(settings, loaded, keys))
+        parts.append(DeliverPart(settings, loaded))
     return parts

@@ -1,5 +1,5 @@
-"""Presence: a node says every few seconds that it is there; and after a rolling upgrade what only the old version needs
-is taken away, once that was not there for long.
+"""Presence: a node says every few seconds that it is there, and reads who may read what it counts; and after a rolling
+upgrade what only the old version needs is taken away, once that was not there for long.
 
 A thread with a connection of its own: neither what a node does nor what it answers waits for it.
 
@@ -15,7 +15,10 @@ import uuid
 import structlog
 
 from .. import __version__
-from ..clock import monotonic
+from ..clock import monotonic, now
+from ..keys.book import Book
+from ..keys.in_force import Keys
+from ..keys.record import StoredKey
 from ..roles import to_text
 from ..settings import Settings
 from ..storage import nodes, upgrading
@@ -32,10 +35,17 @@ _log = structlog.get_logger(__name__)
 
 
 class Presence:
-    """Started with a node, and stopped with it."""
+    """Started with a node, and stopped with it.
 
-    def __init__(self, settings: Settings, *, beat_s: float = nodes.BEAT_S, look_s: float = LOOK_S) -> None:
-        """Take the settings over; the database need not be there."""
+    Attributes:
+        knows_keys: Whether the keys of the database were read once.
+    """
+
+    def __init__(self, settings: Settings, keys: Keys, *, beat_s: float = nodes.BEAT_S, look_s: float = LOOK_S) -> None:
+        """Take the settings over, and where the keys of the database are put in force; that need not be there."""
+        self.knows_keys = False
+        self._keys = keys
+        self._stored: list[StoredKey] = []
         self._place = settings.data
         self._address = settings.address
         self._roles = to_text(settings.roles)
@@ -79,6 +89,7 @@ class Presence:
             if self._connection is None:
                 self._connection = open_beside(self._place)
             nodes.beat(self._connection, node)
+            self._read_keys(self._connection)
             self._look()
             self._fault = ""
         except (DatabaseError, StorageError) as fault:
@@ -86,6 +97,13 @@ class Presence:
                 _log.warning("node.not_seen", error=str(fault))
             self._fault = str(fault)
             self._close()
+
+    def _read_keys(self, connection: Connection) -> None:
+        stored = Book(connection, clock=now).all()
+        if stored != self._stored:
+            self._stored = stored
+            self._keys.adopt(stored)
+        self.knows_keys = True
 
     def _look(self) -> None:
         if monotonic() - self._looked_at < self._look_s:

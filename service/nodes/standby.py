@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain
+from typing import cast
 
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
@@ -13,7 +16,11 @@ from fastapi.responses import Response
 from ..api.auth import require
 from ..api.problems import Problem, install_problems, problem_response
 from ..api.status import answer_ready
-from ..metrics.exposition import of_process, written
+from ..keys.in_force import Keys
+from ..metrics.catalog import OF_EVERY_NODE
+from ..metrics.election import ElectionSample
+from ..metrics.exposition import Family, of_process, of_sample, written
+from ..metrics.sample import Sample
 from .standing import Stage, Standing
 from .switch import Receive, Scope, Send
 
@@ -23,8 +30,14 @@ AGAIN_S = 1
 """After so long it may be asked again."""
 
 
-def create_standby(standing: Standing) -> FastAPI:
-    """Return the application of a node that is not elected, with what its parts add to it."""
+def create_standby(standing: Standing, keys: Keys, *, knows_keys: Callable[[], bool]) -> FastAPI:
+    """Return the application of a node that is not elected, with what its parts add to it.
+
+    Args:
+        standing: The node's.
+        keys: They let somebody read what is counted, unless a part has others.
+        knows_keys: Whether those of the database are among them by now.
+    """
     app = FastAPI(title="Claxon: a node that is not elected", docs_url=None, redoc_url=None, openapi_url=None)
     install_problems(app)
 
@@ -38,16 +51,19 @@ def create_standby(standing: Standing) -> FastAPI:
     async def ready() -> Response:
         return answer_ready(standing.by_role())
 
+    app.state.keys = keys
     for part in standing.parts:
         part.install(app)
 
-    if standing.parts:
+    async def once_keys_are_known() -> None:
+        if not knows_keys():
+            raise Problem(503, "keys: not read yet: ask again", headers={"Retry-After": str(AGAIN_S)})
 
-        @app.get(METRICS, dependencies=[Depends(require("read"))])
-        async def metrics(request: Request) -> Response:
-            counted = chain(*(part.families() for part in standing.parts), of_process())
-            body, kind = written(counted, request.headers.get("accept", ""))
-            return Response(body, media_type=kind)
+    @app.get(METRICS, dependencies=[Depends(once_keys_are_known), Depends(require("read"))])
+    async def metrics(request: Request) -> Response:
+        counted = chain(_of_every_node(), *(part.families() for part in standing.parts), of_process())
+        body, kind = written(counted, request.headers.get("accept", ""))
+        return Response(body, media_type=kind)
 
     async def elsewhere(scope: Scope, receive: Receive, send: Send) -> None:
         await problem_response(not_elected(standing))(scope, receive, send)
@@ -60,6 +76,18 @@ def create_standby(standing: Standing) -> FastAPI:
         return problem_response(not_elected(standing))
 
     return app
+
+
+@dataclass(frozen=True, slots=True)
+class _NodeSample:
+    """Of a `Sample`, what a node has that is not elected, whatever its roles are."""
+
+    election: ElectionSample
+
+
+def _of_every_node() -> Iterator[Family]:
+    # They read nothing else of a sample.
+    return of_sample(cast("Sample", _NodeSample(ElectionSample(elected=False))), OF_EVERY_NODE)
 
 
 def not_elected(standing: Standing) -> Problem:

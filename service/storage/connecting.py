@@ -48,6 +48,10 @@ class Connection(Protocol):
         """Which engine."""
 
     @property
+    def generation(self) -> int | None:
+        """The how manieth election of this database made it the one that writes; None where there was none."""
+
+    @property
     def in_transaction(self) -> bool:
         """Whether one is open."""
 

@@ -19,6 +19,7 @@ class SqliteConnection(sqlite3.Connection):
     """SQLite's own: no statement goes through anything of ours. Until it is closed it has the folder's lock, if any."""
 
     dialect = Dialect.SQLITE
+    generation = None
     lock: FolderLock | None = None
     _usual = 2
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from service import __version__
+from service.keys.in_force import Keys
 from service.nodes.presence import Presence
 from service.settings import Settings
 from service.storage import nodes, postgres_schema, upgrading
@@ -55,7 +56,7 @@ def test_what_was_taken_away_from_is_seen_again_once_the_server_is_back(tmp_path
     with start_postgres() as server:
         url = PostgresUrl(server.url(server.create_database()))
         open_database(url).close()
-        presence = Presence(Settings(data=url, advertise="http://a:1"), beat_s=0.05)
+        presence = Presence(Settings(data=url, advertise="http://a:1"), Keys(), beat_s=0.05)
         presence.start()
         assert until(lambda: alive(url) == {"http://a:1": ("all", False)}, 10)
         server.kill9()
@@ -75,7 +76,7 @@ def test_a_node_takes_away_by_itself_what_no_older_one_needs(url: PostgresUrl, m
     connection = open_beside(url)
     nodes.beat(connection, Node(id="x", node="http://old:1", roles="all", version=__version__, schema=len(old)))
     connection.execute("UPDATE schema_version SET changed_at = changed_at - ?", (upgrading.GRACE_S,))
-    presence = Presence(Settings(data=url), beat_s=0.05, look_s=0.05)
+    presence = Presence(Settings(data=url), Keys(), beat_s=0.05, look_s=0.05)
     presence.start()
 
     def schema() -> int:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import FastAPI
 
 from service.app import Service
+from service.keys.in_force import Keys
 from service.nodes.part import Part
 from service.nodes.standby import create_standby
 from service.nodes.standing import Stage, Standing
@@ -54,6 +55,10 @@ def ask(app: Application, method: str, path: str) -> httpx2.Response:
     return asyncio.run(asked())
 
 
+def node(known: Standing) -> FastAPI:
+    return create_standby(known, Keys(), knows_keys=lambda: True)
+
+
 def standing(parts: Sequence[Part] = (), **known: Any) -> Standing:
     return Standing(ALL, parts, **({"why": "", "elected": ONE} | known))
 
@@ -70,7 +75,7 @@ def standing(parts: Sequence[Part] = (), **known: Any) -> Standing:
 def test_what_the_elected_node_answers_is_refused_with_where_that_is(
     known: dict[str, Any], elected: str | None, says: str
 ) -> None:
-    app = create_standby(standing(**known))
+    app = node(standing(**known))
     for method, path in (("GET", "/"), ("GET", "/-/elected"), ("POST", "/v1/events"), ("PUT", "/a/b/c")):
         answer = ask(app, method, path)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
@@ -81,7 +86,7 @@ def test_what_the_elected_node_answers_is_refused_with_where_that_is(
 
 
 def test_who_asks_where_events_are_posted_is_sent_to_the_elected_node() -> None:
-    app = create_standby(standing([Taker()]))
+    app = node(standing([Taker()]))
     assert ask(app, "POST", "/v1/events").json() == {"accepted": 1}
     answer = ask(app, "GET", "/v1/events")
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()["elected"]) == (503, "1", ONE)
@@ -89,7 +94,7 @@ def test_who_asks_where_events_are_posted_is_sent_to_the_elected_node() -> None:
 
 
 def test_a_node_that_stands_by_is_ready_and_says_of_each_role_how_it_is() -> None:
-    answer = ask(create_standby(standing([Taker()])), "GET", "/-/ready")
+    answer = ask(node(standing([Taker()])), "GET", "/-/ready")
     assert (answer.status_code, answer.json()) == (
         200,
         {"roles": {"ingest": "ready", "evaluate": "standby", "deliver": "standby"}},
@@ -106,14 +111,14 @@ def test_a_node_that_stands_by_is_ready_and_says_of_each_role_how_it_is() -> Non
 def test_a_node_of_which_a_role_cannot_work_is_not_ready(
     parts: list[Part], known: dict[str, Any], wrong: dict[str, str]
 ) -> None:
-    answer = ask(create_standby(standing(parts, **known)), "GET", "/-/ready")
+    answer = ask(node(standing(parts, **known)), "GET", "/-/ready")
     assert answer.status_code == 503
     assert {role: said for role, said in answer.json()["roles"].items() if said not in ("ready", "standby")} == wrong
     assert all(f"{role}: {said}" in answer.json()["detail"] for role, said in wrong.items())
 
 
 def test_a_part_answers_what_is_its_own() -> None:
-    app = create_standby(standing([Taker()]))
+    app = node(standing([Taker()]))
     assert ask(app, "POST", "/v1/events").json() == {"accepted": 1}
     assert ask(app, "GET", "/v1/alerts").status_code == 503
 
@@ -175,3 +180,23 @@ def test_the_server_waits_for_the_nodes_beginning_and_for_its_end() -> None:
 
     asyncio.run(Switch(unasked, start=begin, stop=end)({"type": "lifespan"}, receive, send))
     assert seen == ["begun", "lifespan.startup.complete", "ended", "lifespan.shutdown.complete"]
+
+
+def test_a_node_without_parts_can_be_scraped_and_says_that_it_is_not_elected() -> None:
+    answer = ask(node(standing()), "GET", "/metrics")
+
+    assert answer.status_code == 200
+    lines = answer.text.splitlines()
+    assert "claxon_elected 0.0" in lines
+    assert any(line.startswith("claxon_build_info{") for line in lines)
+    assert any(line.startswith("process_resident_memory_bytes ") for line in lines)
+    assert not any(line.startswith("claxon_elections_total ") for line in lines)
+
+
+def test_nothing_that_is_counted_is_shown_before_it_is_known_to_whom() -> None:
+    exposed = create_standby(standing(), Keys(exposed=True), knows_keys=lambda: True)
+    unread = create_standby(standing(), Keys(), knows_keys=lambda: False)
+
+    assert ask(exposed, "GET", "/metrics").status_code == 401
+    answer = ask(unread, "GET", "/metrics")
+    assert (answer.status_code, answer.json()["detail"]) == (503, "keys: not read yet: ask again")
