@@ -5,23 +5,21 @@ python -m benchmarks.partitions [--quick] [--seconds 10] [--batch 500]: 6 min; -
 Three brokers (replication 3, acks=all, min.insync.replicas=2), a PostgreSQL that waits for the disk, one ingest node,
 and a topic of twelve partitions for each cell. `acknowledged` are events with a 202, per second; a cell goes on until
 all are evaluated, and `evaluated` is over that whole time. CPU is per million events and by role: on few cores all
-roles and the sender compete, and the CPU says what machines of their own would give. Then, without load, from an
-event's 202 to its page; and how long it takes, when a node that evaluates is told to end, until every partition is
-evaluated again, with the size of the snapshots that the others load.
+roles and the sender compete, and the CPU says what machines of their own would give. Before that, without load, from
+an event's 202 to its page.
 """
 
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import signal
 import tempfile
 import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +73,7 @@ class Fleet:
         door: Takes the events.
         sql: Asks the database.
         roles: The processes whose CPU is looked at.
+        another: Makes one more node that evaluates, not started.
     """
 
     evaluating: Sequence[Server]
@@ -82,6 +81,7 @@ class Fleet:
     door: Server
     sql: Callable[[str], str]
     roles: dict[str, list[int]]
+    another: Callable[[str], Server]
 
     def evaluated(self) -> int:
         """Return how many events were evaluated, by all nodes."""
@@ -118,7 +118,8 @@ def fleet(folder: Path, config: Path, postgres: Postgres, cluster: Kafka, *, eva
 
     with contextlib.ExitStack() as stack:
         elected = stack.enter_context(node("elected", "evaluate,deliver", "/-/elected"))
-        others = [stack.enter_context(node(f"evaluate-{n}", "evaluate")) for n in range(1, evaluators)]
+        another = partial(node, role="evaluate")
+        others = [stack.enter_context(another(f"evaluate-{n}")) for n in range(1, evaluators)]
         door = stack.enter_context(node("ingest", "ingest"))
         evaluating = [elected, *others]
         found = Fleet(
@@ -132,8 +133,9 @@ def fleet(folder: Path, config: Path, postgres: Postgres, cluster: Kafka, *, eva
                 "postgres": [postgres.pid],
                 "kafka": [broker.pid for broker in cluster.brokers.values()],
             },
+            another=another,
         )
-        _wait("all partitions are owned", lambda: found.fresh() == PARTITIONS, 90)
+        wait("all partitions are owned", lambda: found.fresh() == PARTITIONS, 90)
         yield found
 
 
@@ -152,7 +154,7 @@ def load(found: Fleet, given: Given, *, batch: int, seconds: float) -> dict[str,
         raise TimeoutError("the sender did not end")
     events = len(sent.taken) * batch
     backlog = events - (found.evaluated() - before)
-    _wait("all is evaluated", lambda: found.evaluated() - before >= events, DRAIN_S)
+    wait("all is evaluated", lambda: found.evaluated() - before >= events, DRAIN_S)
     took_s = time.perf_counter() - began
     latencies = sorted(latencies_ms(sent.answers))
     return {
@@ -168,23 +170,7 @@ def load(found: Fleet, given: Given, *, batch: int, seconds: float) -> dict[str,
     }
 
 
-def rebalance(found: Fleet) -> dict[str, float]:
-    """Return how long partitions are not evaluated when a node that has some is told to end."""
-    if len(found.evaluating) < 2:
-        return {}
-    leaving = found.evaluating[-1]
-    began, at = time.perf_counter(), time.time()
-    os.kill(leaving.pid, signal.SIGTERM)
-    others = f"at > {at} AND owner <> 'http://127.0.0.1:{leaving.port}'"
-    _wait(
-        "all partitions go on",
-        lambda: int(found.sql(f"SELECT count(*) FROM partitions WHERE {others}")) == PARTITIONS,
-        90,
-    )
-    return {"rebalance_s": time.perf_counter() - began, "snapshot_mb": found.snapshot_bytes() / 1e6}
-
-
-def _wait(what: str, holds: Callable[[], bool], within_s: float) -> None:
+def wait(what: str, holds: Callable[[], bool], within_s: float) -> None:
     end = time.perf_counter() + within_s
     while not holds():
         if time.perf_counter() > end:
@@ -206,7 +192,6 @@ def measure(cells: Sequence[tuple[int, Given]], *, batch: int, seconds: float, c
                     cell = Cell(name=f"{evaluators}-{given.name}", doors=[run.door], elected=run.elected, roles={})
                     row = {"evaluators": evaluators, "given": given.name}
                     row |= pages(cell, arrivals, count=count) | load(run, given, batch=batch, seconds=seconds)
-                    row |= rebalance(run)
             found.append(row)
             print(_line(row, found[0]), flush=True)
     arrivals.shutdown()
@@ -216,13 +201,12 @@ def measure(cells: Sequence[tuple[int, Given]], *, batch: int, seconds: float, c
 
 def _line(row: dict[str, Any], first: dict[str, Any]) -> str:
     cpu = ", ".join(f"{role} {figure:.1f}" for role, figure in row["cpu_s_per_million"].items())
-    moved = f"; rebalance {row['rebalance_s']:.1f} s, {row['snapshot_mb']:.2f} MB" if "rebalance_s" in row else ""
     return (
         f"{row['evaluators']} evaluate, {row['given']}: acknowledged {row['acknowledged_s']:,.0f}/s, evaluated "
         f"{row['evaluated_s']:,.0f}/s ({row['evaluated_s'] / first['evaluated_s']:.2f}), backlog "
         f"{row['backlog_at_end']:,}, refused {row['refused']}, 202 after p50 {row['p50_ms']:.1f} p99 "
         f"{row['p99_ms']:.1f} ms; CPU s a million: {cpu}; page after p50 {row['page_p50_ms']:.0f} p99 "
-        f"{row['page_p99_ms']:.0f} ms ({row['arrived']}/{row['pages']}){moved}"
+        f"{row['page_p99_ms']:.0f} ms ({row['arrived']}/{row['pages']})"
     )
 
 

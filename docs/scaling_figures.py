@@ -46,7 +46,8 @@ def howto() -> dict[str, str]:
 def partitions() -> dict[str, str]:
     """Return the part of docs/partitions.md that comes from results."""
     measured = read("partitions") if (FOLDER / "partitions.json").exists() else None
-    return {"growth": growth(measured), "large-sizes": large_sizes(measured)}
+    moved = read("moves") if (FOLDER / "moves.json").exists() else None
+    return {"growth": growth(measured), "moves": moves(moved), "large-sizes": large_sizes(measured)}
 
 
 def growth(measured: dict[str, Any] | None) -> str:
@@ -62,20 +63,37 @@ def growth(measured: dict[str, Any] | None) -> str:
             f"{_n(cell['evaluated_s'])} ({cell['evaluated_s'] / first:.2f})",
             *(_seconds(cell["cpu_s_per_million"].get(role)) for role in (*_ROLES, "kafka")),
             f"{_n(cell['page_p50_ms'])} ms, {_n(cell['page_p99_ms'])} ms",
-            f"{cell['rebalance_s']:.1f} s, {cell['snapshot_mb']:.2g} MB" if "rebalance_s" in cell else "-",
         )
         for cell in measured["cells"]
     ]
     roles = (*_ROLES, "kafka")
-    head = ("evaluate", "given", "acknowledged/s", "evaluated/s", *roles, "page after p50, p99", "all go on after")
+    head = ("evaluate", "given", "acknowledged/s", "evaluated/s", *roles, "page after p50, p99")
     said = (
         f"Measured {measured['day']} on {_machine(measured)}, all of it and the sender on one machine, which three "
         f"brokers alone fill; in batches of {measured['batch']}{'; a quick run' if measured['quick'] else ''}. From "
         "`ingest` to `kafka`: CPU seconds for a million events, by role, which say what machines of their own would "
-        "take. The last column: from the end of a node that evaluates until all partitions go on, and the snapshots "
-        "of all of them."
+        "take."
     )
     return f"{said}\n\n{table(head, rows)}"
+
+
+def moves(measured: dict[str, Any] | None) -> str:
+    """Return for how long partitions are not evaluated when they change hands, by how many keys they know."""
+    if measured is None:
+        return "Not measured yet: `python -m benchmarks.moves`, and then `python -m docs.scaling_figures`."
+    rows = [
+        (
+            _n(row["keys"]),
+            f"{row['snapshot_mb']:.2g} MB",
+            *(f"{row[name]:.1f} s" for name in ("comes_s", "ends_s", "killed_s")),
+        )
+        for row in measured["rows"]
+    ]
+    said = (
+        f"Measured {measured['day']} on {_machine(measured)}, without load{'; a quick run' if measured['quick'] else ''}: "
+        "for how long the partition that had to wait longest was not evaluated, which is how late pages of its apps are."
+    )
+    return f"{said}\n\n{table(('keys', 'snapshots of all', 'a node comes', 'a node ends', 'a node is killed'), rows)}"
 
 
 def large_sizes(measured: dict[str, Any] | None) -> str:
