@@ -14,6 +14,7 @@ from .errors import errors_and_retries
 from .frame import SCHEMA_VERSION
 from .house import claxon_itself
 from .limits import limits_tokens_and_cost
+from .nodes import several_nodes
 from .overview import overview
 
 FOLDER = Path(__file__).parent
@@ -24,6 +25,7 @@ DASHBOARDS = {
     "budget.json": error_budget,
     "limits.json": limits_tokens_and_cost,
     "claxon.json": claxon_itself,
+    "nodes.json": several_nodes,
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .default_rules import Entry
-from .thresholds import EVALUATION_LAG_S
+from .thresholds import EVALUATION_LAG_S, NODES_LAG_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +52,8 @@ OWN = (
         expr=f"claxon_evaluation_lag_seconds > {EVALUATION_LAG_S}",
         hold="1m",
         summary="Claxon's rules are {{ $value | humanizeDuration }} behind the clock",
-        advice="Pages are late by as much. Look at the queue, the processor and the disk.",
+        advice="Pages are late by as much. Look at the queue, the processor and the disk; of several nodes with a log "
+        "on Kafka, at a partition that nobody owns, that is behind, or that stands still.",
     ),
     Own(
         alert="ClaxonEvaluationFails",
@@ -165,7 +166,7 @@ OWN = (
     # Of several nodes on one database; without them there are no such series.
     Own(
         alert="ClaxonInboxLags",
-        expr="max by (job) (claxon_inbox_age_seconds) > 60",
+        expr=f"max by (job) (claxon_inbox_age_seconds) > {NODES_LAG_S}",
         hold="1m",
         summary="events wait for {{ $value | humanizeDuration }} to be evaluated",
         advice="Nobody is elected, or who is cannot keep up: ask /-/ready of each node, and claxon migrate --status.",
@@ -191,6 +192,31 @@ OWN = (
         severity="ticket",
         summary="{{ $value }} batches of events lie aside: the elected node could not read or write them",
         advice="Table inbox_poison says why. After an update of the elected node they may be put back.",
+    ),
+    # Of those of them that have their log on Kafka. A partition that nobody owns, or that is behind, is the lag above.
+    Own(
+        alert="ClaxonPartitionStalled",
+        expr="sum by (job) (claxon_partitions_stalled) > 0",
+        hold="2m",
+        severity="ticket",
+        summary="{{ $value }} partitions stand still: nothing of their apps pages",
+        advice="The log of the node that owns them says partition.failed, and why. A message of a newer Claxon waits "
+        "for the upgrade of the nodes that evaluate.",
+    ),
+    Own(
+        alert="ClaxonPartitionMessagesLost",
+        expr="sum by (job) (increase(claxon_partition_lost_messages_total[15m])) > 0"
+        " or sum by (job) (increase(claxon_partition_poison_messages_total[15m])) > 0",
+        severity="ticket",
+        summary="{{ $value }} messages of the log were passed over, or were gone before they were evaluated",
+        advice="Tables partition_losses and partition_poison say which and why.",
+    ),
+    Own(
+        alert="ClaxonPartitionDiverges",
+        expr="sum by (job) (increase(claxon_partition_divergences_total[15m])) > 0",
+        severity="ticket",
+        summary="a partition decided otherwise when another node took it over",
+        advice="claxon verify --log says where. That is a bug, or the log was changed: please report it.",
     ),
 )
 

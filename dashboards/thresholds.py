@@ -42,5 +42,8 @@ TIERS: tuple[tuple[Tier, str], ...] = tuple(
 )
 """The pairs of windows of the error budget's rules, each with the severity of what it fires."""
 
+NODES_LAG_S = 60
+"""So long events may wait between the nodes that take them and those that evaluate them."""
+
 EVALUATION_LAG_S = 5
 """Half of what withholds the heartbeat: docs/howto/who-watches-the-watcher.md."""

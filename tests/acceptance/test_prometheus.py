@@ -35,7 +35,8 @@ PAUSE_S = 0.25
 # Prometheus reads once a second, so each of these holds a rate's two points and more.
 RATE_INTERVAL = "5s"
 
-BOARDS = load_all()
+BOARDS = {name: board for name, board in load_all().items() if name != "nodes.json"}
+"""Those of one node; of several: tests/nodes/kafka/test_dashboard.py."""
 OVERVIEW = BOARDS["overview.json"]
 
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())

@@ -15,12 +15,13 @@ from jsonschema import Draft7Validator
 
 from dashboards.build import DASHBOARDS, FOLDER, render
 from dashboards.thresholds import ERROR_RATE, HEADROOM, PARKED_CALLS, RETRY_STORM_SHARE, TIERS
-from service.metrics.catalog import METRICS
+from service.metrics.catalog import METRICS, OF_NODES
 from tests.dashboards.queries import load_all, panels, queries, variables, with_values
 from tests.support.peers import require
 
 BOARDS = load_all()
-LABELS = {metric.name: set(metric.labels) for metric in METRICS}
+ALL = (*METRICS, *OF_NODES)
+LABELS = {metric.name: set(metric.labels) for metric in ALL}
 LABELS |= {f"{metric.name}_bucket": {*metric.labels, "le"} for metric in METRICS if metric.histogram}
 
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())
@@ -41,6 +42,7 @@ def test_links_to_them_stay_good() -> None:
         "budget.json": ("Claxon / Error budget", "claxon-budget"),
         "limits.json": ("Claxon / Limits, tokens and cost", "claxon-limits"),
         "claxon.json": ("Claxon / Claxon itself", "claxon-itself"),
+        "nodes.json": ("Claxon / Several nodes", "claxon-nodes"),
     }
     assert {board.get("id") for board in BOARDS.values()} == {None}
 
@@ -118,7 +120,7 @@ def test_app_environment_and_model_can_be_chosen_many_at_a_time_or_all() -> None
     for name, board in BOARDS.items():
         chosen = {v["name"]: v for v in board["templating"]["list"] if v["type"] == "query"}
 
-        assert list(chosen) == ([] if name == "claxon.json" else ["app", "environment", "model"])
+        assert list(chosen) == ([] if name in ("claxon.json", "nodes.json") else ["app", "environment", "model"])
         assert all(v["multi"] and v["includeAll"] and v["allValue"] == ".*" for v in chosen.values())
 
 
@@ -238,16 +240,21 @@ def test_every_metric_is_on_a_dashboard_or_has_a_reason_not_to_be() -> None:
         name for board in BOARDS.values() for query in queries(board) for name in re.findall(r"claxon_\w+", query.expr)
     }
 
-    assert {metric.name for metric in METRICS if metric.name.startswith("claxon_")} - shown == NOT_SHOWN.keys()
+    assert {metric.name for metric in ALL if metric.name.startswith("claxon_")} - shown == NOT_SHOWN.keys()
 
 
 NOT_SHOWN = {
     "claxon_commits_total": "batches are what people count",
     "claxon_config_last_reload_success_timestamp_seconds": "for rules",
+    "claxon_inbox_bytes": "batches are what people count",
+    "claxon_inbox_taken_batches_total": "events are what people count, where they are written",
+    "claxon_inbox_written_batches_total": "events are what people count",
     "claxon_ingest_batches_total": "events are what people count",
     "claxon_ingest_requests_total": "events are what people count",
     "claxon_ingest_unkept_rejects_total": "of the rejects that are shown",
     "claxon_otlp_pushes_total": "only where a collector is named",
+    "claxon_partition_duplicates_total": "nobody has to do anything",
+    "claxon_partition_messages_total": "events are what people count",
     "claxon_posted_alerts_firing": "they are among the firing alerts",
     "claxon_replayed_events": "the restart's duration is shown",
     "claxon_scrub_last_timestamp_seconds": "for rules",

@@ -1,4 +1,4 @@
-"""Three brokers and a PostgreSQL for all tests of this folder; each test has a topic and a database of its own."""
+"""Three brokers and a PostgreSQL for each file of this folder; each test has a topic and a database of its own."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from tests.support.owning import Owners, Sender
 from tests.support.postgres import Postgres, start_postgres
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def wires() -> Iterator[Wires]:
     with lay_wires() as laid:
         yield laid
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def brokers_wires() -> list[Wire]:
     """The ways of one node, `wired`, to the brokers; laid when those start."""
     return []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def cluster(wires: Wires, brokers_wires: list[Wire]) -> Iterator[Kafka]:
     def advertise(port: int) -> tuple[str, int]:
         brokers_wires.append(wires.wire(port))
@@ -41,7 +41,7 @@ def cluster(wires: Wires, brokers_wires: list[Wire]) -> Iterator[Kafka]:
         yield started
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server() -> Iterator[Postgres]:
     with start_postgres() as started:
         yield started
@@ -55,7 +55,7 @@ def log(cluster: Kafka) -> KafkaUrl:
     return parse_kafka_url(f"kafka://{cluster.bootstrap()}/{name}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def template(server: Postgres) -> str:
     """A database of the present schema, and a table to count in."""
     name = server.create_database()
