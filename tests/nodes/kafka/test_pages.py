@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +14,7 @@ import pytest
 from service.storage.kafka_url import KafkaUrl
 from tests.nodes.conftest import CONFIG, RULES
 from tests.support.kafka import Kafka
+from tests.support.nodes import run_claxon
 from tests.support.pager import Pager
 from tests.support.postgres import Postgres
 from tests.support.running import until
@@ -95,3 +98,23 @@ def test_the_page_comes_once_when_the_elected_node_is_killed(world: World, pager
     world.post(status=200)
     assert until(lambda: told_once(pager, "resolved"), WITHIN_S), other.log
     assert told_once(pager, "firing")
+
+    verified = run_claxon("verify", "--data", world.database, "--log", world.log, "--json")
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    said = json.loads(verified.stdout)
+    assert (said["same"], sorted(one["partition"] for one in said["partitions"])) == (True, [0, 1, 2, 3, 4, 5])
+    assert sum(one["lost"] for one in said["partitions"]) == 0
+
+
+def test_a_partition_that_was_decided_otherwise_is_found(world: World, pager: Pager) -> None:
+    world.post(status=401)
+    assert until(lambda: told_once(pager, "firing"), WITHIN_S), world.elected.log
+    for node in world.evaluating:
+        node.end(signal.SIGTERM)
+    world.sql("UPDATE partitions SET hash = repeat('0', length(hash)) WHERE partition = 3")
+
+    verified = run_claxon("verify", "--data", world.database, "--log", world.log)
+
+    assert verified.returncode == 1, verified.stdout + verified.stderr
+    wrong = [line.split(":")[0] for line in verified.stdout.splitlines() if "NOT the same" in line]
+    assert wrong == ["partition 3"]

@@ -25,16 +25,16 @@ class World:
     """Two nodes that evaluate, of which one is elected, and one that takes events."""
 
     def __init__(self, folder: Path, server: Postgres, log: KafkaUrl, *, config: str) -> None:
+        self.log = f"{log}"
         self._server = server
         self._database = server.create_database()
-        self._environment = environment = {"CLAXON_LOG": f"{log}"}
+        self._environment = environment = {"CLAXON_LOG": self.log}
         self.evaluating = [self._node(folder, EVALUATE, config, environment) for _ in range(2)]
         self.door = self._node(folder, INGEST, config, environment)
         self._nodes = contextlib.ExitStack()
 
     def _node(self, folder: Path, arguments: list[str], config: str, environment: dict[str, str]) -> Node:
-        url = self._server.url(self._database)
-        return Node(folder, url, config=config, arguments=arguments, environment=environment)
+        return Node(folder, self.database, config=config, arguments=arguments, environment=environment)
 
     def __enter__(self) -> Self:
         for node in (*self.evaluating, self.door):
@@ -50,6 +50,11 @@ class World:
     def one_more(self, folder: Path, environment: dict[str, str]) -> Node:
         """Return another node, not started, that evaluates and does nothing else."""
         return self._node(folder, ["--role", "evaluate"], "", self._environment | environment)
+
+    @property
+    def database(self) -> str:
+        """Its URL."""
+        return self._server.url(self._database)
 
     def sql(self, query: str) -> str:
         return self._server.sql(query, self._database)
