@@ -58,6 +58,8 @@ class Troubles:
             self.fatal = True
         elif fault.code() not in _GRAVE:
             return  # one broker is gone, or slow: it tries another
+        elif fault.code() == KafkaError._ALL_BROKERS_DOWN and self.newest:  # noqa: SLF001
+            return  # what was said before is why
         said = said_of(fault)
         if said != self.newest:
             _log.warning("log.troubled", log=str(self._url), error=said)

@@ -14,7 +14,7 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from ..clock import monotonic
 from .errors import StorageError, UnreachableError
-from .kafka_client import said_of, settings_of
+from .kafka_client import Troubles, said_of, settings_of
 from .kafka_url import KafkaUrl
 
 PARTITIONS = 12
@@ -68,12 +68,16 @@ def prepare(url: KafkaUrl, *, node: str = "") -> Topic:
         UnreachableError: No broker answers.
         StorageError: They refuse us, or there is no topic and we may create none.
     """
-    settings = {**settings_of(url, node=node), "log_level": 0}
+    troubles = Troubles(url)
+    settings = {**settings_of(url, node=node), "log_level": 0, "error_cb": troubles.note}
+    admin: AdminClient | None = None
     try:
         admin = AdminClient(settings)
         topic = _look(admin, url)
     except KafkaException as fault:
-        raise _refused(url, fault) from fault
+        if admin is not None:
+            admin.poll(0)  # has what went wrong with the brokers noted
+        raise _refused(url, fault, troubles.newest) from fault
     for doubt in topic.doubts():
         _log.warning("log.not_durable", log=str(url), error=doubt)
     return topic
@@ -136,7 +140,7 @@ def _create(admin: AdminClient, url: KafkaUrl, brokers: int) -> None:
         _log.info("log.created", log=str(url), partitions=partitions, replicas=replicas)
 
 
-def _refused(url: KafkaUrl, fault: KafkaException) -> StorageError:
+def _refused(url: KafkaUrl, fault: KafkaException, why: str) -> StorageError:
     error = fault.args[0]
     said = said_of(fault)
     if not isinstance(error, KafkaError):
@@ -145,4 +149,5 @@ def _refused(url: KafkaUrl, fault: KafkaException) -> StorageError:
         return StorageError(f"{url}: {said}: create the topic, or let this user describe and create it")
     if error.code() in (KafkaError.INVALID_REPLICATION_FACTOR, KafkaError.POLICY_VIOLATION):
         return StorageError(f"{url}: {said}: create the topic, or say ?partitions= and replicas=")
-    return UnreachableError(f"{url}: {said}")
+    # "Broker transport failure" is a wrong password, too.
+    return UnreachableError(f"{url}: {why or said}")

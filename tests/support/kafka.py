@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -163,9 +163,12 @@ class Kafka:
         brokers: By number.
     """
 
-    def __init__(self, folder: Path, *, doors: Mapping[str, Advertise], settings: Mapping[str, str]) -> None:
+    def __init__(
+        self, folder: Path, *, doors: Mapping[str, Advertise], secured: Collection[str], settings: Mapping[str, str]
+    ) -> None:
         """Lay out its folders; nothing runs yet."""
         self._doors = {door: f"DOOR{n}" for n, door in enumerate(doors)}
+        self._secured = {self._doors[door] for door in secured}
         listeners = ("CONTROLLER", "BROKER", "CLIENT", *self._doors.values())
         self.brokers = {node: Broker(node, folder / str(node), listeners=listeners) for node in NODES}
         self._advertised: dict[str, dict[int, tuple[str, int]]] = {
@@ -285,24 +288,30 @@ class Kafka:
             "controller.quorum.voters": ",".join(voters),
             "listeners": ",".join(f"{name}://127.0.0.1:{port}" for name, port in broker.ports.items()),
             "advertised.listeners": ",".join(f"{name}://{host}:{port}" for name, (host, port) in advertised.items()),
-            "listener.security.protocol.map": ",".join(f"{name}:PLAINTEXT" for name in broker.ports),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{'SASL_SSL' if name in self._secured else 'PLAINTEXT'}" for name in broker.ports
+            ),
         }
 
 
 @contextlib.contextmanager
 def start_kafka(
-    *, doors: Mapping[str, Advertise] | None = None, settings: Mapping[str, str] | None = None
+    *,
+    doors: Mapping[str, Advertise] | None = None,
+    secured: Collection[str] = (),
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[Kafka]:
     """Run a cluster until the block ends; skips the test, or in CI fetches Kafka, where it is missing.
 
     Args:
         doors: Listeners besides, by name: whoever comes in by one is told the addresses that it advertises, such as
             those of wires, so that it can be cut off from the cluster alone.
+        secured: Those of the doors that speak TLS and ask for a user; how, `settings` say for `listener.name.doorN`.
         settings: More of `server.properties`, for all brokers.
     """
     require_kafka()
     folder = Path(tempfile.mkdtemp(prefix="claxon-kafka-"))
-    cluster = Kafka(folder, doors=doors or {}, settings=settings or {})
+    cluster = Kafka(folder, doors=doors or {}, secured=secured, settings=settings or {})
     try:
         cluster.start()
         yield cluster

@@ -36,6 +36,7 @@ LONGEST = (
     "tests/nodes/kafka/test_dashboard.py",
     "tests/nodes/kafka/test_conformance.py",
     "tests/nodes/kafka/test_topic.py",
+    "tests/nodes/kafka/test_secured.py",
     "tests/nodes/test_partition_owner.py",
     "tests/service/backtest/test_command.py",
     "tests/nodes/test_front.py",
