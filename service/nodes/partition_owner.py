@@ -242,6 +242,8 @@ class PartitionOwner:
     def _taken(self, taken: Collection[int], others_may_have_them: bool) -> None:
         for partition in taken:
             holding = self._holdings.pop(partition, None)
+            if others_may_have_them:
+                _log.warning("partition.lost", partition=partition)
             if holding is not None and not others_may_have_them and self._reached is not None:
                 holding.let_go()
 
