@@ -123,7 +123,7 @@ class _Waiting:
 
 
 class Measures:
-    """Measures all events that the core evaluates."""
+    """Measures all events that the core evaluates, or that the partitions of a node bring."""
 
     def __init__(self) -> None:
         self.hops: dict[Hop, int] = {}
@@ -212,9 +212,12 @@ class Measures:
         return self._others
 
     def _is_named(self, key: Model) -> bool:
-        """Whether a model is among the first that the engine saw: those have series of their own."""
+        """Whether a model is among the first that the engine saw: those have series of their own.
+
+        Where several engines are measured, none of which has all models, among the first that were measured.
+        """
         if len(self._totals) <= MAX_MODELS:
-            return True
+            return len(self._waiting) < MAX_MODELS
         if self._named is None:
             # The engine forgets no model, so the first stay the first.
             self._named = frozenset(islice(self._totals, MAX_MODELS))

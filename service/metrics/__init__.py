@@ -25,6 +25,7 @@ from .election import ElectionSample
 from .exposition import render
 from .inbox import InboxSample
 from .leases import LeaseSample
+from .measured import MeasuredSample
 from .partitions import PartitionSample
 from .sample import Sample, take, with_the_rest
 
@@ -56,6 +57,8 @@ class Metrics:
         self.leases: Callable[[], LeaseSample] | None = None
         # And what this one owns of a log in partitions.
         self.partitions: Callable[[], PartitionSample] | None = None
+        # And what it measured of their events, in place of the core.
+        self.measured: Callable[[], MeasuredSample] | None = None
         self._took_s: float | None = None
         self.pushed = {"sent": 0, "failed": 0}
 
@@ -74,8 +77,12 @@ class Metrics:
     def whole(self, sample: Sample) -> Sample:
         """Return a sample with all that need not be worked out in the core's thread; takes as long as a scrape."""
         inbox = self.inbox() if self.inbox is not None else None
+        whole = with_the_rest(sample)
+        if self.measured is not None:
+            found = self.measured()
+            whole = dataclasses.replace(whole, measured=found.measured, hops=found.hops)
         return dataclasses.replace(
-            with_the_rest(sample),
+            whole,
             scrape_s=self._took_s,
             pushed=dict(self.pushed),
             election=_elected(self.elections),

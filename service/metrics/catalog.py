@@ -37,6 +37,13 @@ AT_A_DOOR = tuple(
 BY_WHO_SENDS = tuple(metric for metric in DELIVERY.metrics if metric.name != "claxon_outbox_pending")
 """Those that a node counts that delivers, whoever decides what is sent."""
 
+BY_WHO_EVALUATES = tuple(
+    metric
+    for metric in MEASURED.metrics
+    if metric.name not in {"claxon_cost_dollars_total", "claxon_unpriced_attempts_total", "claxon_parked_calls"}
+)
+"""Those that a node measures of the events of its partitions; the others follow from what the rules count."""
+
 OF_EVERY_NODE = (
     *ELECTION.metrics,
     *(metric for metric in CORE.metrics if metric.name == "claxon_build_info"),

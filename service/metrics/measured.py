@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from claxon.event import Circuit, RateLimits
 
+from alerts.counters import Model, Totals
+
 from ..durations import Durations
-from ..measures import EXACT, FRESH_S, MAX_HOPS, REASONS, SHARE, Measured
+from ..measures import EXACT, FRESH_S, MAX_HOPS, REASONS, SHARE, Hop, Measured
 from .labels import APP, MODEL
 from .metric import Chapter, Metric, Row
 from .sample import Labels, Sample
@@ -18,6 +21,16 @@ from .sample import Labels, Sample
 _BUCKETS = ("requests", "tokens", "input_tokens", "output_tokens")
 _CIRCUITS = {Circuit.CLOSED.value: 0, Circuit.HALF_OPEN.value: 1, Circuit.OPEN.value: 2}
 _NOTHING = Measured()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeasuredSample:
+    """Of a `Sample`, what a node measured; `at` is the present, Unix seconds."""
+
+    at: float
+    models: dict[Model, Totals]
+    measured: dict[Model, Measured]
+    hops: dict[Hop, int]
 
 
 def _from_0(read: Callable[[Measured], Iterable[Row]]) -> Callable[[Sample], Iterator[Row]]:

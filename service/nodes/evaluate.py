@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 
 from .. import clock as clocks
 from ..metrics.exposition import Family
+from ..metrics.measured import MeasuredSample
 from ..metrics.partitions import PartitionSample
 from ..roles import Role
 from ..settings import Settings
@@ -26,6 +28,8 @@ from ..storage.errors import DatabaseError, StorageError
 from ..storage.kafka_url import KafkaUrl
 from ..storage.partitions import Tenure
 from ..storage.topics import Given, Group, Taken, open_group, open_past, prepare
+from .measuring import Measuring
+from .measuring import families as measured_families
 from .partition_metrics import families, take
 from .partition_owner import PartitionOwner
 
@@ -58,6 +62,7 @@ class EvaluatePart:
             return open_group(log, node=node, given=given, taken=taken)
 
         self.tally = ShardTally()
+        self._measuring = Measuring()
         self._past = PastOf(lambda: open_past(log, node=node))
         self._in_force = InForce(steady=clocks.monotonic)
         self._open_member = open_member
@@ -93,11 +98,21 @@ class EvaluatePart:
             return
 
     def _make_shard(self, tenure: Tenure) -> EngineShard:
-        return EngineShard(tenure, self._past, self._in_force, self.tally, steady=clocks.monotonic)
+        return EngineShard(
+            tenure,
+            self._past,
+            self._in_force,
+            self.tally,
+            steady=clocks.monotonic,
+            measure=self._measuring.take,
+        )
 
     def families(self) -> Iterator[Family]:
         """Return what is counted here."""
-        return families(self._sample())
+        return chain(families(self._sample()), measured_families(self._measured()))
+
+    def _measured(self) -> MeasuredSample:
+        return self._measuring.sample(clocks.now())
 
     def _sample(self) -> PartitionSample:
         return take(self.owner, self.tally)
@@ -113,6 +128,7 @@ class EvaluatePart:
     async def lead(self, service: Service) -> None:
         """Have the service show what this node owns; it gathers what all report."""
         service.metrics.partitions = self._sample
+        service.metrics.measured = self._measured
 
     async def stop(self) -> None:
         """Let all partitions go, for others go on with them at once."""

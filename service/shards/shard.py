@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 import structlog
+from claxon.event import Event
 
 from alerts.decisions import Step
 from alerts.glimpse import glimpse
@@ -68,7 +69,14 @@ class EngineShard:
     """Evaluates a partition by an engine of its own. Whatever it raises, another one is made from what is committed."""
 
     def __init__(
-        self, tenure: Tenure, past: Past, in_force: InForce, tally: ShardTally, *, steady: Callable[[], float]
+        self,
+        tenure: Tenure,
+        past: Past,
+        in_force: InForce,
+        tally: ShardTally,
+        *,
+        steady: Callable[[], float],
+        measure: Callable[[list[Event], float], None] = lambda _, __: None,
     ) -> None:
         """Rebuild the engine as it was when something was committed last.
 
@@ -78,6 +86,7 @@ class EngineShard:
             in_force: The rules.
             tally: What is counted.
             steady: Seconds that never jump.
+            measure: Called with new events, once what they decided is committed, and when they were observed.
 
         Raises:
             StorageError: There is nothing to begin with.
@@ -89,6 +98,7 @@ class EngineShard:
         self._tenure = tenure
         self._in_force = in_force
         self._steady = steady
+        self._measure = measure
         self._seq = rebuilt.seq
         self._rules = to_text(self.engine.rules.values())
         self._snapshot_seq = -1
@@ -121,6 +131,7 @@ class EngineShard:
             step = tell(self.engine, told, found.events)
             self._write(step, told=told, failed=found.failed, newest=messages[-1])
         self._count(found)
+        self._measure(found.events, now)
         self._keep_up()
 
     def tick(self, now: float) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from service.storage.kafka_url import KafkaUrl
 from tests.nodes.conftest import CONFIG, RULES
@@ -61,6 +62,42 @@ def test_an_event_at_an_ingest_node_pages_once_and_its_end_too(world: World, pag
     assert world.counted("claxon_partitions_owned") == 6
     assert world.counted("claxon_partition_events_total") == 2 * len(APPS)
     assert world.counted("claxon_partition_waiting_messages") == 0
+
+
+def test_what_calls_take_is_measured_by_who_evaluates_them(world: World) -> None:
+    """Each node has the apps of its own partitions, elected or not; together they have all, once."""
+    limits = {"requests_limit": 50, "requests_remaining": 7}
+    for n in range(3):
+        events = [
+            {"model": "m", "app": app, "status": 529 if n else 200, "duration_ms": 40.0, "ratelimit": limits}
+            | {"event_id": f"{app}-{n}", "circuit": "open", "stopped_by": "deadline", "input_tokens": 9}
+            for app in APPS
+        ]
+        assert world.door.post(events)[0] == 202
+
+    def counted(metric: str) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for node in world.evaluating:
+            for family in text_string_to_metric_families(node.get("/metrics")):
+                for one in family.samples:
+                    if one.name == metric and one.value:
+                        found[one.labels["app"]] += int(one.value)
+        return found
+
+    expected = {
+        "claxon_attempt_duration_seconds_count": 3,
+        "claxon_wasted_tokens_total": 18,
+        "claxon_stopped_calls_total": 3,
+        "claxon_ratelimit_remaining": 7,
+        "claxon_circuit_state": 2,
+        "claxon_attempts_total": 3,
+    }
+    # The elected node hears of models a few seconds later.
+    for metric, n in expected.items():
+        assert until(lambda metric=metric, n=n: counted(metric) == dict.fromkeys(APPS, n), 15), (
+            metric,
+            counted(metric),
+        )
 
 
 def test_a_node_that_only_evaluates_says_what_it_owns_to_who_may_know(world: World, tmp_path: Path) -> None:

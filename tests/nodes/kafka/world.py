@@ -37,10 +37,12 @@ class World:
         return Node(folder, self.database, config=config, arguments=arguments, environment=environment)
 
     def __enter__(self) -> Self:
-        for node in (*self.evaluating, self.door):
-            self._nodes.enter_context(node)
-        assert until(lambda: isinstance(self.door.roles, dict), WITHIN_S), self.door.log
-        assert until(lambda: self.owned() == 6, WITHIN_S), self.evaluating[0].log
+        with contextlib.ExitStack() as nodes:
+            for node in (*self.evaluating, self.door):
+                nodes.enter_context(node)
+            assert until(lambda: isinstance(self.door.roles, dict), WITHIN_S), self.door.log
+            assert until(lambda: self.owned() == 6, WITHIN_S), self.evaluating[0].log
+            self._nodes = nodes.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -91,6 +91,20 @@ def test_models_that_the_engine_met_late_share_one_series(monkeypatch: pytest.Mo
     assert counts == {("shop", "", "m1"): 1, ("shop", "", "m0"): 1, OTHERS: 5}
 
 
+def test_where_no_engine_has_all_models_the_first_that_are_measured_have_series_of_their_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measures, "MAX_MODELS", 2)
+    found = Measures()
+    events = [shop(status=200, duration_ms=1) for _ in range(6)]
+    for i, event in enumerate(events):
+        event.model = f"m{i % 3}"
+    found.take(events, NOON)
+
+    counts = {model: one.took.count for model, one in found.snapshot().items()}
+    assert counts == {("shop", "", "m0"): 2, ("shop", "", "m1"): 2, OTHERS: 2}
+
+
 def test_a_snapshot_does_not_move() -> None:
     found = Measures()
     found.take([shop(status=200, duration_ms=5)], NOON)
