@@ -43,6 +43,8 @@ class Board:
         self.glimpses: dict[int, Glimpse] = {}
         # By partition: the hash over its decisions, and how many they are.
         self.chains: dict[int, tuple[str, int]] = {}
+        # The models that were ever shown, in order.
+        self._met: dict[Model, None] = {}
         self._standings = {standing.alert.fingerprint: standing for standing in standings}
 
     # ── the ways in ───────────────────────────────────────────────────────────
@@ -112,16 +114,31 @@ class Board:
 
     @property
     def totals(self) -> Mapping[Model, Totals]:
-        """What each model has done since the logs began."""
-        whole: dict[Model, Totals] = {}
-        for found in self._shown():
-            for model, totals in found.totals.items():
-                if model in whole:
+        """What each model has done since the logs began; the first stay the first, as those of an engine do."""
+        found: dict[Model, Totals] = {}
+        for shown in self._shown():
+            for model, totals in shown.totals.items():
+                if model in found:
                     # What several partitions count: the overflow, or an app whose place has changed.
-                    whole[model].add(totals)
+                    found[model].add(totals)
                 else:
-                    whole[model] = msgspec.structs.replace(totals, attempts=dict(totals.attempts), failed_at={})
-        return whole
+                    found[model] = msgspec.structs.replace(totals, attempts=dict(totals.attempts), failed_at={})
+        return {model: found[model] for model in self._in_order(found)}
+
+    def _in_order(self, models: Iterable[Model]) -> Iterable[Model]:
+        """Return models in the order in which they were seen; of those that are new, each partition's first ones first.
+
+        Only the first have series of their own: which these are must not change because another partition was shown.
+        """
+        if any(model not in self._met for model in models):
+            ranked = [
+                (rank, partition, model)
+                for partition, shown in sorted(self.glimpses.items())
+                for rank, model in enumerate(shown.totals)
+                if model not in self._met
+            ]
+            self._met.update(dict.fromkeys(model for _, _, model in sorted(ranked)))
+        return self._met
 
     @property
     def overflowed(self) -> int:

@@ -15,6 +15,7 @@ import msgspec
 from .conditions import Budget, Parked
 from .counters import Model, Totals
 from .feeds import Key
+from .keyring import OVERFLOW
 from .lifecycle import Alert, State, Value
 from .reading import App, Reading
 from .rules import Rule
@@ -24,6 +25,8 @@ T = TypeVar("T")
 
 MOST = 1_000
 """Of apps, models, and keys of a rule, so many are told of: the first, or those with most trouble."""
+
+OTHERS: Model = (OVERFLOW, OVERFLOW, OVERFLOW)
 
 NEAR = 200
 """Of a rule's keys with trouble, so many are measured."""
@@ -35,7 +38,7 @@ class Glimpse(msgspec.Struct, kw_only=True):
     Attributes:
         at: Unix seconds.
         hash, decided: The chain over its decisions.
-        totals: Of the first `MOST` models.
+        totals: Of the first `MOST` models, and of all others together, last, as `OTHERS`.
         watching: Keys by rule.
         measured: By rule, what is measured of keys with trouble.
         counts, known: By budget rule.
@@ -73,7 +76,7 @@ def glimpse(engine: Reading) -> Glimpse:
         at=engine.now,
         hash=engine.ledger_hash,
         decided=engine.decided,
-        totals=dict(islice(engine.totals.items(), MOST)),
+        totals=_totals(engine),
         watching=engine.watching(),
         measured={rule.id: found for rule in rules if (found := engine.measures(rule, most=NEAR))},
         counts={rule.id: _first(engine.counts(rule)) for rule in budgets},
@@ -85,6 +88,15 @@ def glimpse(engine: Reading) -> Glimpse:
         overflowed=engine.overflowed,
         active=nlargest(MOST, standing, key=lambda alert: alert.active_at or 0.0),
     )
+
+
+def _totals(engine: Reading) -> dict[Model, Totals]:
+    found = dict(islice(engine.totals.items(), MOST))
+    if len(engine.totals) > MOST:
+        rest = found[OTHERS] = Totals()
+        for totals in islice(engine.totals.values(), MOST, None):
+            rest.add(totals)
+    return found
 
 
 def _asleep(engine: Reading, rules: Iterable[Rule]) -> dict[str, dict[Key, int]]:

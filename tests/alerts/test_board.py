@@ -7,9 +7,10 @@ from math import inf
 import pytest
 
 from alerts.board import Board
+from alerts.counters import Totals
 from alerts.default_rules import DEFAULT_RULES
 from alerts.evaluator import Engine
-from alerts.glimpse import glimpse
+from alerts.glimpse import Glimpse, glimpse
 from tests.support.events import NOON, exhausted, success
 
 APPS = ("shop", "till", "desk", "mail")
@@ -122,3 +123,35 @@ def test_an_alert_that_is_shown_before_its_change_was_told_is_not_on_the_board(t
 
     assert board.alerts() == []
     assert board.recent() == tier.parts[0].recent()
+
+
+def named(*models: str) -> Glimpse:
+    return Glimpse(at=NOON, totals={(model, "", "m"): Totals(ok=1) for model in models})
+
+
+def test_the_first_models_stay_the_first_whatever_other_partitions_show() -> None:
+    board = Board(DEFAULT_RULES)
+    board.show(0, named("a", "b", "c"))
+    board.show(1, named("d"))
+    # Of what is met at once, each partition's first ones: nobody's place is behind all of another's.
+    assert [app for app, _, _ in board.totals] == ["a", "d", "b", "c"]
+
+    board.show(1, named("d", "e"))
+    board.show(0, named("a", "b", "c", "f"))
+    assert [app for app, _, _ in board.totals] == ["a", "d", "b", "c", "e", "f"]
+    assert sum(totals.ok for totals in board.totals.values()) == 6
+
+
+def test_what_a_partition_counts_of_models_beyond_those_that_are_shown_is_not_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("alerts.glimpse.MOST", 2)
+    engines = [Engine(DEFAULT_RULES) for _ in range(2)]
+    board = Board(DEFAULT_RULES)
+    for n, engine in enumerate(engines):
+        engine.observe([success(NOON, app=f"{n}-{i}") for i in range(5)], NOON)
+        board.show(n, glimpse(engine))
+
+    totals = board.totals
+    assert [app for app, _, _ in totals] == ["0-0", "1-0", "0-1", "1-1", "(overflow)"]
+    assert [one.attempts["ok"] for one in totals.values()] == [1, 1, 1, 1, 6]
