@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 
 import structlog
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
+from ..clock import monotonic
 from .kafka_url import KafkaUrl
 
 Setting = str | int | bool | Callable[..., None] | logging.Logger
@@ -71,6 +73,35 @@ class Troubles:
             _log.info("log.recovered", log=str(self._url))
             self.newest = ""
 
+
+def ends_of(consumer: Consumer, topic: str, partition: int, *, within_s: float) -> tuple[int, int]:
+    """Return the offset of a partition's first message, and that of its next one.
+
+    Who was asked may not lead any more, and librdkafka says so in place of asking who does: it is asked again.
+
+    Raises:
+        KafkaException: Nobody answers within that time.
+    """
+    place, end = TopicPartition(topic, partition), monotonic() + within_s
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=max(_ASK_AGAIN_S, end - monotonic()))
+        except KafkaException as fault:
+            if fault.args[0].code() not in _MOVED or monotonic() > end:
+                raise
+            threading.Event().wait(_ASK_AGAIN_S)
+        else:
+            return int(low), int(high)
+
+
+_MOVED = (
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+)
+_ASK_AGAIN_S = 0.1
 
 _GRAVE = (
     KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001 — how confluent_kafka names librdkafka's own

@@ -21,7 +21,7 @@ from confluent_kafka import (
     TopicPartition,
 )
 
-from .kafka_client import Setting, Troubles, said_of, settings_of
+from .kafka_client import Setting, Troubles, ends_of, said_of, settings_of
 from .kafka_url import KafkaUrl
 from .topics import Delivered, Given, LogError, Polled, Taken
 
@@ -141,12 +141,9 @@ class KafkaGroup:
             LogError: Nobody answers.
         """
         try:
-            low, high = self._consumer.get_watermark_offsets(
-                TopicPartition(self._url.topic, partition), timeout=_ANSWER_S
-            )
+            return ends_of(self._consumer, self._url.topic, partition, within_s=_ANSWER_S)
         except KafkaException as fault:
             raise LogError(f"{self._url}: partition {partition}: {said_of(fault)}") from fault
-        return int(low), int(high)
 
     def next_known(self, partition: int) -> int | None:
         """Return the offset of a partition's next message as the last answer had it; None before one."""

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from ..clock import monotonic
-from .kafka_client import Troubles, said_of, settings_of
+from .kafka_client import Troubles, ends_of, said_of, settings_of
 from .kafka_url import KafkaUrl
 from .topics import Delivered, LogError
 
@@ -92,9 +92,7 @@ class KafkaPast:
                 return
 
     def _ends_of(self, partition: int) -> tuple[int, int]:
-        where = TopicPartition(self._url.topic, partition)
-        low, high = self._consumer.get_watermark_offsets(where, timeout=_ANSWER_S)
-        return int(low), int(high)
+        return ends_of(self._consumer, self._url.topic, partition, within_s=_ANSWER_S)
 
     def _next(self, partition: int) -> Message | None:
         """Return the next message; None at the partition's end."""

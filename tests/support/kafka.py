@@ -241,6 +241,13 @@ class Kafka:
         notes = [json.loads(path.read_text()) for path in self._votes() if path.exists()]
         return int(max(notes, key=lambda note: note["leaderEpoch"])["leaderId"])
 
+    def elect_preferred(self, topic: str, partition: int) -> None:
+        """Have the first of its replicas lead a partition, as Kafka does by itself some minutes after a restart."""
+        driver_ = driver("confluent_kafka")
+        admin = self._admin()  # kept until it has answered
+        place = driver_.TopicPartition(topic, partition)
+        admin.elect_leaders(driver_.ElectionType.PREFERRED, [place]).result(timeout=READY_S)
+
     def wait_until_whole(self, topic: str) -> None:
         """Return when each partition of a topic has a leader and all of its replicas in sync."""
         self._wait(f"{topic}: in sync", lambda: self._in_sync(topic) == {len(NODES)})

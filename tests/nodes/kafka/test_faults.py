@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from service.storage.kafka_url import KafkaUrl, parse_kafka_url
+from service.storage.topics import open_past
 from tests.support.counting import Counted, until
 from tests.support.kafka import NODES, Kafka
 from tests.support.netfault import Mode, Wire, Wires
@@ -84,6 +85,24 @@ def test_a_leader_that_hangs_loses_nothing(
     whole.cont(leader)
     flowing.end()
     everything_once(counted, flowing)
+
+
+def test_a_broker_that_led_a_partition_a_moment_ago_is_not_the_last_that_is_asked(
+    whole: Kafka, log: KafkaUrl, sender: Sender, run: int
+) -> None:
+    sender.send(40)
+    past, partition = open_past(log), run % 6
+    leader = whole.leader(log.topic, partition)
+    whole.kill9(leader)
+    whole.wait_until_led_by_another(log.topic, partition, than=leader)
+    whole.restart(leader)
+    whole.wait_until_whole(log.topic)
+    before = [message.offset for message in past.read(partition, 0, 1000)]
+
+    whole.elect_preferred(log.topic, partition)
+
+    assert [message.offset for message in past.read(partition, 0, 1000)] == before != []
+    past.close()
 
 
 def turn(wires: list[Wire], mode: Mode) -> None:
