@@ -33,7 +33,7 @@ demo: install  ## Two minutes: a fake Claude API, faults, pages, resolves
 test: install  ## Run all tests, JOBS files at once (test peers: see tests/README.md)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
-faults: install  ## Strike nodes, brokers and the ways between them, as make test does not; 8 min
+faults: install  ## Strike nodes, brokers and the ways between them, as make test does not; 11 min
 	CI=true $(BIN)/python -m pytest -m faults $(ARGS)
 
 check: install  ## Lint, types, import contracts

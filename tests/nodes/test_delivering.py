@@ -168,6 +168,7 @@ def test_a_page_that_an_event_causes_goes_out_by_a_node_that_only_delivers_and_a
     assert until(lambda: value(world.elected, "claxon_delivering_nodes") == 1, SOON_S)
 
 
+@pytest.mark.faults
 def test_the_page_of_a_node_that_is_killed_in_mid_send_goes_out_again_with_its_key_when_the_lease_has_ended(
     tmp_path: Path, postgres: Postgres, stack: ExitStack
 ) -> None:
@@ -344,6 +345,7 @@ def test_a_fire_drill_goes_by_a_node_that_delivers(tmp_path: Path, postgres: Pos
     assert [one.json["status"] for one in world.pager.received] == ["firing", "resolved"]
 
 
+@pytest.mark.faults
 def test_where_no_node_delivers_people_are_told_past_the_outbox(
     tmp_path: Path, postgres: Postgres, stack: ExitStack
 ) -> None:

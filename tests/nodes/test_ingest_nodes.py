@@ -201,6 +201,7 @@ def check(world: World, senders: Senders) -> None:
     assert is_proved(world.place)
 
 
+@pytest.mark.faults
 def test_a_node_that_is_killed_under_load_loses_nothing_and_counts_nothing_twice(world: World) -> None:
     senders = hurt_under_load(world, world.doors[0].kill, world.doors[0].start, times=5)
 
@@ -242,6 +243,7 @@ def test_while_nobody_is_elected_events_are_taken_and_evaluated_later(
     assert all(before <= float(at) <= after for at in times)
 
 
+@pytest.mark.faults
 def test_a_server_that_is_killed_under_load_loses_nothing_and_counts_nothing_twice(
     tmp_path: Path, server: Postgres, config: str
 ) -> None:
