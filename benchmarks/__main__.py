@@ -39,7 +39,8 @@ WHAT = {
     "backtest": "rules over kept events",
     "backup": "what a backup beside a service costs its senders",
     "nodes": "ingest nodes on one PostgreSQL beside the embedded service; 4 min",
-    "partitions": "a log on Kafka: 1, 2, 4 nodes that evaluate, a hot app, 100,000 keys, rebalances; 6 min",
+    "partitions": "a log on Kafka: 1, 2, 4 nodes that evaluate, a hot app, 100,000 keys; 6 min",
+    "moves": "for how long partitions wait that change hands, by what they know; 2 min",
     "restart": "ready after kill -9 with millions of events",
     "noise": "pages that are not true, on real failure shares",
 }

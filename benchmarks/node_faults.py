@@ -24,8 +24,8 @@ from typing import Any
 
 from benchmarks import results
 from benchmarks.sending import percentile
-from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
-from tests.support.fleet.fleet import Fleet, large_nodes, one_node, several_nodes
+from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES, SMALL_DISK
+from tests.support.fleet.fleet import Fleet, large_nodes, nodes_on_a_small_disk, one_node, several_nodes
 from tests.support.fleet.large_faults import LARGE
 from tests.support.fleet.rounds import Fault, Round, judge, play
 
@@ -34,6 +34,7 @@ NAME = "node_faults"
 TIERS: dict[str, tuple[Callable[[], AbstractContextManager[Fleet]], Sequence[Fault]]] = {
     "one": (one_node, ONE_NODE),
     "several": (several_nodes, SEVERAL_NODES),
+    "small": (nodes_on_a_small_disk, SMALL_DISK),
     "large": (large_nodes, LARGE),
 }
 

@@ -11,15 +11,19 @@ from typing import Any
 
 from benchmarks.results import read
 from docs.marked import table
-from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
+from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES, SMALL_DISK
 from tests.support.fleet.large_faults import LARGE
 
 PAGE = Path(__file__).parent / "reference/node-faults.md"
 LATE_S = 10.0
 """A page that was posted while another node took over comes within that, of twenty nineteen."""
 
-NOBODY_LEFT = {"kill -9 of the only node", "kill -9 of all nodes at once"}
-"""Where nobody takes over, a page waits for a start."""
+NOBODY_LEFT = {
+    "kill -9 of the only node",
+    "kill -9 of all nodes at once",
+    "the disk of PostgreSQL is full for 8 s",
+}
+"""Where nobody takes over, a page waits for a start; or for a sender that was told to come again in 30 s."""
 
 HEAD = """\
 # What a fault of a node, or of what it stands on, does
@@ -41,20 +45,23 @@ remember, and the whole log was decided again, as `claxon verify` does.
 | page after | from the first try to post the event to its page, of the pages posted from the fault until each page came within a second again: half of them, 95 of 100, all |
 | acknowledged after | from the fault until a batch that was posted after it was acknowledged: half of the rounds, all |
 
-Where nobody is there to take over, a page waits for a start, which takes as long as the machine is busy.
+Where nobody is there to take over, a page waits for a start, which takes as long as the machine is busy. While a disk is full senders get 507, and come
+again after the 30 s that its `Retry-After` says.
 """
 
 TIERS = {
     "one": "One node on SQLite",
     "several": "Several nodes on PostgreSQL",
+    "small": "Several nodes on a PostgreSQL with a small disk",
     "large": "Several nodes on Kafka and PostgreSQL",
 }
 NODES = {
     "one": "One `claxon serve`, which a supervisor starts again.",
     "several": "Two nodes of each role, `ingest`, `evaluate` and `deliver`, which a supervisor starts again when they end. A fail-over has a standby that each commit waits for.",
+    "small": "The same six nodes; the server's data is on a file system of its own, of 512 MB, which is filled to the last byte.",
     "large": "Two nodes that take events, two that evaluate and deliver, and the log on three brokers, `acks=all`, `min.insync.replicas=2`.",
 }
-ORDER = [fault.name for fault in (*ONE_NODE, *SEVERAL_NODES, *LARGE)]
+ORDER = [fault.name for fault in (*ONE_NODE, *SEVERAL_NODES, *SMALL_DISK, *LARGE)]
 COLUMNS = ("the fault", "rounds", "events", "events lost", "twice", "pages", "pages lost", "other keys", "same key", "page after", "acknowledged after")
 
 

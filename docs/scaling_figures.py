@@ -78,12 +78,12 @@ def growth(measured: dict[str, Any] | None) -> str:
 
 
 def moves(measured: dict[str, Any] | None) -> str:
-    """Return for how long partitions are not evaluated when they change hands, by how many keys they know."""
+    """Return for how long partitions are not evaluated when they change hands, by how many apps they know."""
     if measured is None:
         return "Not measured yet: `python -m benchmarks.moves`, and then `python -m docs.scaling_figures`."
     rows = [
         (
-            _n(row["keys"]),
+            _n(row["apps"]),
             f"{row['snapshot_mb']:.2g} MB",
             *(f"{row[name]:.1f} s" for name in ("comes_s", "ends_s", "killed_s")),
         )
@@ -93,7 +93,7 @@ def moves(measured: dict[str, Any] | None) -> str:
         f"Measured {measured['day']} on {_machine(measured)}, without load{'; a quick run' if measured['quick'] else ''}: "
         "for how long the partition that had to wait longest was not evaluated, which is how late pages of its apps are."
     )
-    return f"{said}\n\n{table(('keys', 'snapshots of all', 'a node comes', 'a node ends', 'a node is killed'), rows)}"
+    return f"{said}\n\n{table(('apps', 'snapshots of all', 'a node comes', 'a node ends', 'a node is killed'), rows)}"
 
 
 def large_sizes(measured: dict[str, Any] | None) -> str:

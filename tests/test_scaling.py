@@ -52,16 +52,23 @@ def test_sizes_are_cores_at_a_busy_share_and_say_where_one_elected_node_ends() -
 
 def test_what_partitions_take_is_told_beside_one_node_that_evaluates() -> None:
     cell = MEASURED["cells"][0] | {"evaluators": 1, "given": "20 apps", "cpu_s_per_million": {"kafka": 2.0}}
-    two = cell | {"evaluators": 2, "evaluated_s": 1800.0, "rebalance_s": 3.21, "snapshot_mb": 1.5}
+    two = cell | {"evaluators": 2, "evaluated_s": 1800.0}
     table = scaling_figures.growth(MEASURED | {"cells": [cell, two]})
 
-    assert "| 1 | 20 apps | 1,000 | 900 (1.00) | - | - | - | 2 | 20 ms, 40 ms | - |" in table
-    assert "| 2 | 20 apps | 1,000 | 1,800 (2.00) | - | - | - | 2 | 20 ms, 40 ms | 3.2 s, 1.5 MB |" in table
+    assert "| 1 | 20 apps | 1,000 | 900 (1.00) | - | - | - | 2 | 20 ms, 40 ms |" in table
+    assert "| 2 | 20 apps | 1,000 | 1,800 (2.00) | - | - | - | 2 | 20 ms, 40 ms |" in table
+
+
+def test_for_how_long_partitions_wait_that_change_hands_is_told_by_what_they_know() -> None:
+    row = {"apps": 50_000, "comes_s": 2.31, "ends_s": 5.26, "killed_s": 7.3, "snapshot_mb": 1.85}
+
+    assert "| 50,000 | 1.9 MB | 2.3 s | 5.3 s | 7.3 s |" in scaling_figures.moves(MEASURED | {"rows": [row]})
 
 
 def test_what_is_not_measured_is_said_with_what_measures_it() -> None:
     assert "`python -m benchmarks.nodes`" in scaling_figures.cost(None)
     assert "`python -m benchmarks.partitions`" in scaling_figures.growth(None)
+    assert "`python -m benchmarks.moves`" in scaling_figures.moves(None)
 
 
 def test_files_that_the_page_names_are_there() -> None:

@@ -27,6 +27,7 @@ from alerts.scenarios.form import parse_scenarios
 from service.cli import main
 from service.decoding import decode
 from service.metrics.catalog import METRICS, OF_NODES
+from service.storage.kafka_url import parse_kafka_url
 from tests.docs.commands import faults
 from tests.docs.markdown import Block, blocks, blocks_of, pages
 from tests.support.certificates import authority
@@ -83,7 +84,7 @@ def of_kind(*kinds: str) -> list[Block]:
 
 # ── languages ─────────────────────────────────────────────────────────────────────────────────────
 
-HELD = {"yaml", "json", "python", "sh", "console", "promql", "js", "ts", "text", "http", *SHOWN_FILES}
+HELD = {"yaml", "json", "python", "sh", "console", "promql", "js", "ts", "text", "http", "properties", *SHOWN_FILES}
 
 
 def test_there_are_blocks_of_each_kind() -> None:
@@ -327,6 +328,15 @@ def test_typescript_imports_what_the_package_has_and_gives_it_settings_that_it_t
         assert [name for name in names.replace(",", " ").split() if not re.search(rf"\b{name}\b", exported)] == []
     for given in re.findall(r"watch\(new \w+\(\), \{(.*?)\}\)", block.text):
         assert [name for name in re.findall(r"(\w+): ", given) if not re.search(rf"\b{name}\??:", settings)] == []
+
+
+@pytest.mark.parametrize("block", of("properties"), ids=str)
+def test_options_of_brokers_are_taken_from_a_file_of_them(block: Block, tmp_path: Path) -> None:
+    named = tmp_path / "kafka.properties"
+    named.write_text(block.text)
+
+    log = parse_kafka_url(f"kafka://broker:9093/events?properties={named}")
+    assert dict(log.options)["security.protocol"] == "SASL_SSL"
 
 
 @pytest.mark.parametrize("block", of(*SHOWN_FILES), ids=str)

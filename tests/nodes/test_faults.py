@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES
-from tests.support.fleet.fleet import Fleet, one_node, several_nodes
+from tests.support.fleet.faults import ONE_NODE, SEVERAL_NODES, SMALL_DISK
+from tests.support.fleet.fleet import Fleet, nodes_on_a_small_disk, one_node, several_nodes
 from tests.support.fleet.rounds import Fault, Round, play
 
 HERE = {"kill-elected", "kill-sending", "fail-over", "poison"}
@@ -40,6 +40,16 @@ def test_a_fault_of_several_nodes_loses_nothing_and_counts_and_pages_once(severa
 def test_a_node_alone_that_dies_in_the_middle_of_a_send_pages_after_its_next_start() -> None:
     [fault] = [one for one in ONE_NODE if one.name == "one-kill-sending"]
     with one_node() as fleet:
+        one = played(fleet, fault)
+
+    assert one.broken == {}
+    assert one.ends == []
+
+
+@pytest.mark.faults
+def test_a_full_disk_of_the_database_loses_nothing_and_all_is_well_by_itself_once_there_is_room() -> None:
+    [fault] = SMALL_DISK
+    with nodes_on_a_small_disk() as fleet:
         one = played(fleet, fault)
 
     assert one.broken == {}

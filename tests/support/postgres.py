@@ -243,7 +243,11 @@ class _PortTaken(PeerError):
 
 @contextlib.contextmanager
 def start_postgres(
-    *, durable: bool = False, settings: Mapping[str, str] | None = None, network: Network | None = None
+    *,
+    durable: bool = False,
+    settings: Mapping[str, str] | None = None,
+    network: Network | None = None,
+    on: Path | None = None,
 ) -> Iterator[Postgres]:
     """Run a server of a user `claxon` until the block ends; skips the test, or in CI installs it, where it is missing.
 
@@ -253,11 +257,12 @@ def start_postgres(
         settings: More of `postgresql.conf`.
         network: Behind whose doors it listens, instead of on 127.0.0.1: nothing stands between it and a node, so that
             it notices itself when one is gone. Only root may.
+        on: A folder, such as of a small disk, to have its own in.
     """
     if network is not None:
         require_root()
         settings = {"listen_addresses": "*", **(settings or {})}
-    with _folder() as folder:
+    with _folder(on) as folder:
         how = ["--auth=trust", f"--username={USER}", "--encoding=UTF8", "--no-locale", "--data-checksums"]
         _as_user([_program("initdb"), "-D", folder / "data", *how, *([] if durable else ["--no-sync"])])
         if network is not None:
@@ -280,12 +285,12 @@ def _running(server: Postgres) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _folder() -> Iterator[Path]:
+def _folder(on: Path | None = None) -> Iterator[Path]:
     """Make a folder whose path is short enough for a socket, and which the server's user may enter.
 
     pytest's own folders are closed to everybody but root.
     """
-    folder = Path(tempfile.mkdtemp(prefix="claxon-postgres-"))
+    folder = Path(tempfile.mkdtemp(prefix="claxon-postgres-", dir=on))
     try:
         if os.geteuid() == 0:
             who = _who()

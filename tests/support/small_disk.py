@@ -19,11 +19,11 @@ class SmallDisk:
         refusal: What a batch is answered while it is full; a file that may not grow is any failed write to SQLite.
     """
 
-    def __init__(self, folder: Path, *, megabytes: int) -> None:
+    def __init__(self, folder: Path, *, megabytes: int, files: int = 1000) -> None:
         """Mount one of so many megabytes, if this user may."""
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         self.folder = folder
-        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes=1000", "tmpfs", str(folder)]
+        command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m,nr_inodes={files}", "tmpfs", str(folder)]
         may = shutil.which("mount") is not None
         self.mounted = may and subprocess.run(command, capture_output=True, check=False).returncode == 0
         self.refusal = 507 if self.mounted else 503
@@ -52,9 +52,9 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(folder: Path, *, megabytes: int) -> Iterator[SmallDisk]:
-    """Have one for a while."""
-    disk = SmallDisk(folder, megabytes=megabytes)
+def small_disk(folder: Path, *, megabytes: int, files: int = 1000) -> Iterator[SmallDisk]:
+    """Have one for a while; of so many files at most."""
+    disk = SmallDisk(folder, megabytes=megabytes, files=files)
     try:
         yield disk
     finally:

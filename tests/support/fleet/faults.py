@@ -22,6 +22,7 @@ SLOW_S = 6.0
 STOOD_S = 0.45
 WENT_ON_S = 0.05
 SENDING_S = 20.0
+FULL_S = 8.0
 POISON_S = 20.0
 POISON = (b"no zstd", compress(b"no JSON"), compress(b'{"no": "array"}'))
 """Bodies of rows of the inbox."""
@@ -133,6 +134,21 @@ def restart_database(fleet: Fleet, chance: random.Random) -> None:
     server.start()
 
 
+def fill_disk(fleet: Fleet, chance: random.Random) -> None:
+    """Fill the disk of the server, and make room again; it may have ended meanwhile."""
+    del chance
+    database = _database(fleet)
+    assert database.disk is not None
+    pid = database.server.pid
+    database.disk.leave(0, to=pid)
+    try:
+        time.sleep(FULL_S)
+    finally:
+        database.disk.free(pid)
+    if not database.server.is_running:
+        database.server.start()
+
+
 def fail_over(fleet: Fleet, chance: random.Random) -> None:
     """Kill the server, and have its standby take over."""
     del chance
@@ -207,3 +223,5 @@ SEVERAL_NODES = (
     Fault(name="cut-ingest", title="an ingest node is cut off from PostgreSQL for 12 s", strike=_cut_ingest),
     Fault(name="cut-deliver", title="a deliver node is cut off from PostgreSQL for 12 s", strike=_cut_deliver),
 )
+
+SMALL_DISK = (Fault(name="full-disk", title="the disk of PostgreSQL is full for 8 s", strike=fill_disk),)

@@ -18,11 +18,14 @@ from tests.support.fleet.receiver import Receiver
 from tests.support.fleet.sending import RECEIVERS, Senders
 from tests.support.fleet.supervised import Node
 from tests.support.fleet.topic import Topic, start_topic
+from tests.support.namespaces import require_root
 from tests.support.netfault import Mode, Wire, Wires, lay_wires
 from tests.support.postgres import Postgres, start_postgres, url_of
 from tests.support.running import until
+from tests.support.small_disk import SmallDisk, small_disk
 
 WELL_S = 60.0
+DISK_MB = 512
 
 
 class Database:
@@ -32,11 +35,15 @@ class Database:
         server: Who takes writes now.
         name: Of the database.
         copies: Standbys that follow it.
+        disk: What it is on, if that can be filled.
     """
 
-    def __init__(self, server: Postgres, wires: Wires, exits: contextlib.ExitStack) -> None:
+    def __init__(
+        self, server: Postgres, wires: Wires, exits: contextlib.ExitStack, disk: SmallDisk | None = None
+    ) -> None:
         """Make an empty database."""
         self.server = server
+        self.disk = disk
         self.name = server.create_database()
         self.copies: list[Postgres] = []
         self._wires = wires
@@ -192,6 +199,22 @@ def several_nodes(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
     with start_postgres() as server, lay_wires() as wires, contextlib.ExitStack() as exits:
         database = Database(server, wires, exits)
         with _nodes(_named(roles), database) as fleet:
+            yield fleet
+
+
+@contextlib.contextmanager
+def nodes_on_a_small_disk(roles: Sequence[str] = ROLES) -> Iterator[Fleet]:
+    """Run nodes on a PostgreSQL whose disk can be filled until the block ends; skips the test where none is mounted."""
+    with contextlib.ExitStack() as exits:
+        require_root()
+        folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="claxon-disk-")))
+        disk = exits.enter_context(small_disk(folder, megabytes=DISK_MB, files=100_000))
+        assert disk.mounted, "mount: no disk of our own: run as root, where that may mount"
+        folder.chmod(0o755)
+        settings = {"min_wal_size": "32MB", "max_wal_size": "64MB"}
+        server = exits.enter_context(start_postgres(on=folder, settings=settings))
+        wires = exits.enter_context(lay_wires())
+        with _nodes(_named(roles), Database(server, wires, exits, disk)) as fleet:
             yield fleet
 
 

@@ -183,7 +183,7 @@ class Senders:
             if status == 202:
                 posted.acknowledged_at = time.time()
                 return
-            if status not in (0, 429, 503):
+            if status not in (0, 429, 503, 507):
                 self.book.refused.append(f"{posted.name}: {status}: {said[:500]}")
             if posted.tries % len(self._ports):
                 continue  # the next address, at once
