@@ -25,7 +25,7 @@ from service.metrics.calls import CALLS
 from service.storage import event_log
 from service.storage.database import open_database
 from tests.dashboards.faulty_traffic import CHAT, CLAXON, batch
-from tests.dashboards.queries import FOLDER, load_all, panels, queries, variables, with_values
+from tests.dashboards.queries import FOLDER, load_of_one_node, panels, queries, variables, with_values
 from tests.support.pager import Pager
 from tests.support.peers import require, start_prometheus
 from tests.support.running import Process, until
@@ -35,8 +35,7 @@ PAUSE_S = 0.25
 # Prometheus reads once a second, so each of these holds a rate's two points and more.
 RATE_INTERVAL = "5s"
 
-BOARDS = {name: board for name, board in load_all().items() if name != "nodes.json"}
-"""Those of one node; of several: tests/nodes/kafka/test_dashboard.py."""
+BOARDS = load_of_one_node()
 OVERVIEW = BOARDS["overview.json"]
 
 each_board = pytest.mark.parametrize("board", BOARDS.values(), ids=BOARDS.keys())

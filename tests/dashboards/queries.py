@@ -49,6 +49,11 @@ def load_all() -> dict[str, dict[str, Any]]:
     return {path.name: load(path.name) for path in sorted(FOLDER.glob("*.json"))}
 
 
+def load_of_one_node() -> dict[str, dict[str, Any]]:
+    """Return those that have data where there is one node; of several: tests/nodes/kafka/test_dashboard.py."""
+    return {name: board for name, board in load_all().items() if name != "nodes.json"}
+
+
 def panels(board: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the panels, without the rows' titles."""
     return [panel for panel in board["panels"] if panel["type"] != "row"]

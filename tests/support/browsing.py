@@ -138,7 +138,8 @@ def rejected(app: str) -> dict[str, Any]:
 
 def alert_url(page: Page, app: str) -> str:
     """Return the address of an app's alert, from the front page."""
-    page.reload()
+    # Not `reload`: while the page renews itself that is refused.
+    page.goto(page.url)
     return str(
         page.get_by_role("link", name=f"{app} (prod): the Claude API rejects the key", exact=True).evaluate(
             "e => e.href"

@@ -103,7 +103,9 @@ class Wire:
     async def close(self) -> None:
         """End it and all of its connections."""
         self._unlisten()
-        await self._cut()
+        # What was taken in the last moment is connected in the next ones.
+        for _ in range(4):
+            await self._cut()
 
     async def _turn(self, mode: Mode) -> None:
         self._mode = mode
