@@ -58,6 +58,8 @@ class Wire:
         self.to = to
         self._wires = wires
         self._mode = Mode.PASS
+        # One that nobody reads is known to nobody else: it would be collected, and never closed.
+        self.transports: set[asyncio.Transport] = set()
         self._links: set[_Link] = set()
         self._server: asyncio.Server | None = None
         self._held: socket.socket | None = None
@@ -106,6 +108,9 @@ class Wire:
         # What was taken in the last moment is connected in the next ones.
         for _ in range(4):
             await self._cut()
+            for transport in list(self.transports):
+                transport.abort()
+        await asyncio.sleep(0)
 
     async def _turn(self, mode: Mode) -> None:
         self._mode = mode
@@ -257,6 +262,7 @@ class _End(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        self._link.wire.transports.add(transport)
         # Some versions of asyncio read a first piece of a connection that was paused when it was made.
         for said in self._early:
             self.say(said)
@@ -281,6 +287,8 @@ class _End(asyncio.Protocol):
         other = self._link.other(self)
         if exc is not None:
             self._link.reset()
+        if self._transport is not None:
+            self._link.wire.transports.discard(self._transport)
         self._transport = None
         other.end()
         if other.gone:
