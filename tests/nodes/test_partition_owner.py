@@ -424,10 +424,8 @@ def test_a_database_that_answers_after_the_end_is_let_go(nodes: Nodes, counted: 
     assert asked.wait(30)
     owner.stop()
     answers.set()
-    reaching = [thread for thread in threading.enumerate() if thread.name == "claxon-reaching"]
-    for thread in reaching:
+    for thread in [one for one in threading.enumerate() if one.name == "claxon-reaching"]:
         thread.join(30)
-
     until(lambda: counted.sql(f"SELECT count(*) {OURS}") == [["0"]])
 
 
